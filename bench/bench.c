@@ -1,0 +1,185 @@
+/* bench.c - the command line, the clock, the threads and the result line of
+ * every benchmark program.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "bench.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 64 };
+
+_Noreturn void
+bench_die(const char *what)
+{
+	fprintf(stderr, "bench: %s\n", what);
+	exit(1);
+}
+
+static _Noreturn void
+usage(const char *name, const char *modes)
+{
+	fprintf(stderr, "usage: %s MODE THREADS PERCENT [FILE IDLE_MS]\n"
+	    "modes:%s\n", name, modes);
+	exit(2);
+}
+
+static unsigned
+number(const char *s, unsigned min, unsigned max)
+{
+	char *end;
+	unsigned long n = strtoul(s, &end, 10);
+
+	if (*s == '\0' || *end != '\0' || n < min || n > max)
+		bench_die("not a number, or out of range");
+	return (unsigned)n;
+}
+
+static bool
+is_word_of(const char *word, const char *list)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), " %s ", word);
+	return strstr(list, key) != NULL;
+}
+
+void
+bench_open(struct bench *b, int argc, char **argv, const char *modes)
+{
+	memset(b, 0, sizeof(*b));
+	if ((argc != 4 && argc != 6) || !is_word_of(argv[1], modes))
+		usage(argv[0], modes);
+	b->mode = argv[1];
+	b->threads = number(argv[2], 1, MAX_THREADS);
+	b->percent = number(argv[3], 1, 100000);
+	if (argc == 6) {
+		b->file = argv[4];
+		b->idle_ms = number(argv[5], 0, 60000);
+	}
+	b->wall = b->threads > 1;
+}
+
+bool
+bench_is(const struct bench *b, const char *mode)
+{
+	return strcmp(b->mode, mode) == 0;
+}
+
+size_t
+bench_scale(const struct bench *b, size_t n)
+{
+	uint64_t m = (uint64_t)n * b->percent / 100;
+
+	return m > 0 ? (size_t)m : 1;
+}
+
+static uint64_t
+clock_ns(clockid_t which)
+{
+	struct timespec t;
+
+	if (clock_gettime(which, &t) != 0)
+		bench_die("no clock");
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t
+bench_wall_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t
+bench_cpu_ns(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static uint64_t
+score_ns(const struct bench *b)
+{
+	return b->wall ? bench_wall_ns() : bench_cpu_ns();
+}
+
+void
+bench_start(struct bench *b)
+{
+	b->start = score_ns(b);
+}
+
+/* The second number of /proc/self/statm, in OS pages.  */
+size_t
+bench_rss_kib(void)
+{
+	char text[128];
+	unsigned long size, resident;
+	ssize_t got;
+	int fd = open("/proc/self/statm", O_RDONLY);
+
+	if (fd < 0)
+		return 0;
+	got = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (got <= 0)
+		return 0;
+	text[got] = '\0';
+	if (sscanf(text, "%lu %lu", &size, &resident) != 2)
+		return 0;
+	return resident * ((size_t)sysconf(_SC_PAGESIZE) / BENCH_KIB);
+}
+
+void
+bench_done(struct bench *b, uint64_t ops)
+{
+	uint64_t ns = score_ns(b) - b->start - b->extra_ns;
+	struct rusage use;
+
+	if (getrusage(RUSAGE_SELF, &use) != 0)
+		bench_die("no resource usage");
+	printf("bench=%s threads=%u clock=%s ns=%llu ops=%llu rss_kib=%ld%s\n",
+	    b->mode, b->threads, b->wall ? "wall" : "cpu",
+	    (unsigned long long)ns, (unsigned long long)ops,
+	    (long)use.ru_maxrss, b->extra);
+}
+
+struct worker {
+	pthread_t thread;
+	void (*fn)(void *arg, unsigned id);
+	void *arg;
+	unsigned id;
+};
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+
+	w->fn(w->arg, w->id);
+	return NULL;
+}
+
+void
+bench_run(unsigned n, void (*fn)(void *arg, unsigned id), void *arg)
+{
+	static struct worker workers[MAX_THREADS];
+
+	if (n == 1) {
+		fn(arg, 0);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		workers[i] = (struct worker){ .fn = fn, .arg = arg, .id = i };
+		if (pthread_create(&workers[i].thread, NULL, work,
+		    &workers[i]) != 0)
+			bench_die("cannot start a thread");
+	}
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(workers[i].thread, NULL);
+}

@@ -1,0 +1,88 @@
+/* vector.c - growth by realloc.
+ *
+ *   many    2,000 vectors of 8-byte elements grow side by side, each element
+ *           to a random vector, capacity times 1.5, to about 1,000 elements
+ *           each; then all are freed, and again
+ *   one     one vector grows to 256 MiB, capacity times 1.25, twice
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "bench.h"
+
+enum { VECTORS = 2000, ELEMENTS = 1000 };
+
+struct vector {
+	uint64_t *item;
+	size_t used;
+	size_t room;
+};
+
+static void
+push(struct vector *v, uint64_t item, size_t parts)
+{
+	if (v->used == v->room) {
+		v->room += v->room / parts + 4;
+		v->item = bench_check(realloc(bench_hide(v->item),
+		    v->room * sizeof(*v->item)));
+	}
+	v->item[v->used++] = item;
+}
+
+/* The elements must have survived the moves.  */
+static void
+drop(struct vector *v)
+{
+	for (size_t i = 0; i < v->used; i += v->used / 8 + 1)
+		if (v->item[i] != i)
+			bench_die("realloc lost an element");
+	bench_free(v->item);
+	*v = (struct vector){ NULL, 0, 0 };
+}
+
+static uint64_t
+many(const struct bench *b)
+{
+	static struct vector vectors[VECTORS];
+	uint64_t rng = bench_seed(0);
+	size_t passes = bench_scale(b, 30);
+
+	for (size_t pass = 0; pass < passes; pass++) {
+		for (size_t i = 0; i < VECTORS * ELEMENTS; i++) {
+			struct vector *v =
+			    &vectors[bench_below(&rng, VECTORS)];
+
+			push(v, v->used, 2);
+		}
+		for (int i = 0; i < VECTORS; i++)
+			drop(&vectors[i]);
+	}
+	return (uint64_t)passes * VECTORS * ELEMENTS;
+}
+
+static uint64_t
+one(const struct bench *b)
+{
+	struct vector v = { NULL, 0, 0 };
+	size_t n = bench_scale(b, 256 * BENCH_MIB / sizeof(*v.item));
+	int passes = 2;
+
+	for (int pass = 0; pass < passes; pass++) {
+		for (size_t i = 0; i < n; i++)
+			push(&v, i, 4);
+		drop(&v);
+	}
+	return (uint64_t)n * passes;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench b;
+
+	bench_open(&b, argc, argv, " many one ");
+	if (b.threads != 1)
+		bench_die("one thread only");
+	bench_start(&b);
+	bench_done(&b, bench_is(&b, "many") ? many(&b) : one(&b));
+	return 0;
+}

@@ -1,0 +1,90 @@
+/* api.h - what the allocation functions mean.
+ *
+ * Owns: sizes, alignment, overflow, errno and zeroes as ISO C, POSIX and the
+ * man pages promise them.  Must not know: under which names a system calls
+ * these functions (override_*.c).
+ *
+ * The hit paths are here so that an override compiles to them and nothing else;
+ * tests/fastpath.sh counts their instructions.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_API_H
+#define MX_API_H
+
+#include "cache.h"
+
+void *mx_malloc_slow(size_t n);
+
+/* S is P's span, or NULL.  Takes what the hit path of free did not.  */
+void mx_free_slow(struct mx_span *s, void *p);
+
+/* S's count of used blocks ran out.  */
+void mx_free_event(struct mx_cache *cache, struct mx_span *s);
+
+/* N bytes, aligned to 16, to N itself if that is a power of two up to 1 MiB.
+ * N == 0: the smallest block.  NULL and ENOMEM.  */
+MX_INLINE void *
+mx_malloc(size_t n)
+{
+	void *p;
+
+	if (MX_LIKELY(n <= MX_CLASS_MAX)) {
+		p = mx_cache_take(mx_cache_self, mx_class_of(n));
+		if (MX_LIKELY(p != NULL))
+			return p;
+	}
+	return mx_malloc_slow(n);
+}
+
+/* Keeps errno.  P may be NULL.  */
+MX_INLINE void
+mx_free(void *p)
+{
+	uintptr_t entry = mx_pagemap_entry(p);
+	struct mx_span *s = NULL;
+	struct mx_cache *cache;
+
+	if (MX_LIKELY(entry != 0)) {
+		s = mx_pagemap_span(entry, p);
+		cache = mx_cache_self;
+		if (MX_LIKELY(mx_load(&s->owner, RELAXED) == cache)) {
+			if (MX_UNLIKELY(mx_span_push(s, p)))
+				mx_free_event(cache, s);
+			return;
+		}
+	}
+	mx_free_slow(s, p);
+}
+
+void *mx_calloc(size_t count, size_t size);
+void *mx_realloc(void *p, size_t n);
+void *mx_reallocarray(void *p, size_t count, size_t size);
+
+/* ALIGN: any power of two; N: any.  EINVAL as C23 says for aligned_alloc.  */
+void *mx_aligned_alloc(size_t align, size_t n);
+
+/* ALIGN is rounded up to a power of two, as in glibc.  */
+void *mx_memalign(size_t align, size_t n);
+int mx_posix_memalign(void **out, size_t align, size_t n);
+void *mx_valloc(size_t n);
+void *mx_pvalloc(size_t n);
+
+/* Bytes that may be used at P: its class's size, or its pages.  0 for NULL.  */
+size_t mx_usable_size(void *p);
+
+/* 1 if any memory went back to the system.  */
+int mx_trim(void);
+
+/* The functions that a program would reach without memaix, for pointers that
+ * are not ours; set by the override before the program starts, NULL: none.  */
+struct mx_api_next {
+	void (*free_)(void *);
+	void *(*realloc_)(void *, size_t);
+	size_t (*usable_size)(void *);
+};
+
+/* Asked at the first foreign pointer, not before: looking costs.  */
+extern void (*mx_api_find_next)(struct mx_api_next *next);
+
+#endif /* MX_API_H */

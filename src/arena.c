@@ -1,0 +1,133 @@
+/* arena.c - reserve, map on demand, fall back.  See arena.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "arena.h"
+
+#include <errno.h>
+
+#include "conf.h"
+#include "meta.h"
+#include "pagemap.h"
+#include "sys.h"
+
+/* Mapped at a time.  One mprotect of 4 MiB costs about 1 us, so once per 256
+ * spans it does not show.  */
+#define MAP_STEP (4 * MX_MIB)
+
+/* Under an address-space limit reservations count like memory.  */
+#define TIGHT_ARENA (8 * MX_MIB)
+
+/* The smallest arena worth its records.  */
+#define SMALLEST_ARENA (1 * MX_MIB)
+
+struct mx_arena *mx_arena_list;
+
+static size_t
+page_unit(void)
+{
+	return mx_max(MX_PAGE, mx_sys_facts.page);
+}
+
+static struct mx_arena *
+add_arena(void *v, size_t size)
+{
+	struct mx_arena *a = mx_meta_take(sizeof *a);
+
+	if (a == NULL)
+		return NULL;
+	a->base = v;
+	a->size = size;
+	a->next = mx_arena_list;
+	mx_store(&mx_arena_list, a, RELEASE);
+	return a;
+}
+
+/* The ladder: a refused reservation is tried again a quarter as large, down to
+ * what the request needs.  */
+static struct mx_arena *
+reserve_arena(size_t need)
+{
+	size_t unit = page_unit();
+	size_t size = mx_sys_facts.limit == SIZE_MAX ? mx_conf.arena :
+	    TIGHT_ARENA;
+	struct mx_arena *a;
+	void *v;
+
+	need = mx_align_up(need, unit);
+	for (size = mx_align_up(mx_max(size, need), unit);;) {
+		v = mx_sys_reserve(size, unit);
+		if (v != NULL || size == need)
+			break;
+		size = size / 4 >= SMALLEST_ARENA ?
+		    mx_align_up(size / 4, unit) : need;
+		size = mx_max(size, need);
+	}
+	if (v == NULL)
+		return NULL;
+	a = add_arena(v, size);
+	if (a == NULL)
+		(void)mx_sys_free(v, size, 0, 0);
+	return a;
+}
+
+static void *
+move_border(struct mx_arena *a, size_t n)
+{
+	char *v = a->base + a->mapped;
+	int e;
+
+	if (!mx_pagemap_cover(v, n))
+		return NULL;
+	e = mx_sys_map(v, n);
+	if (e != 0) {
+		errno = e;
+		return NULL;
+	}
+	mx_store(&a->mapped, a->mapped + n, RELAXED);
+	return v;
+}
+
+/* Move A's border, which has room for NEED, by a whole step where it can.  */
+static void *
+grow_by_step(struct mx_arena *a, size_t need, size_t *got)
+{
+	size_t n = mx_min(mx_max(need, mx_align_up(MAP_STEP, page_unit())),
+	    a->size - a->mapped);
+	void *v = move_border(a, n);
+
+	if (v == NULL && n > need) {
+		n = need;
+		v = move_border(a, n);
+	}
+	*got = n;
+	return v;
+}
+
+void *
+mx_arena_grow(size_t n, size_t *got)
+{
+	size_t need = mx_align_up(n, page_unit());
+	struct mx_arena *a = mx_arena_list;
+
+	if (need < n) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	while (a != NULL && a->size - a->mapped < need)
+		a = a->next;
+	if (a == NULL)
+		a = reserve_arena(need);
+	return a == NULL ? NULL : grow_by_step(a, need, got);
+}
+
+void *
+mx_arena_grow_at(const void *v, size_t n, size_t *got)
+{
+	size_t need = mx_align_up(n, page_unit());
+
+	for (struct mx_arena *a = mx_arena_list; a != NULL; a = a->next)
+		if (v == a->base + a->mapped && a->size - a->mapped >= need)
+			return grow_by_step(a, need, got);
+	return NULL;
+}

@@ -1,0 +1,35 @@
+/* arena.h - address space: reserved large, mapped on demand.
+ *
+ * Owns: the list of arenas, and in each the border between the part that is
+ * Prepared or Ready (below) and the part that is still Reserved (above).  Must
+ * not know: what the heap does with the pages below the border.
+ *
+ * All functions: heap lock.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_ARENA_H
+#define MX_ARENA_H
+
+#include "base.h"
+
+struct mx_arena {
+	struct mx_arena *next;  /* older arena */
+	char *base;
+	size_t size;            /* bytes of address space */
+	size_t mapped;          /* bytes below the border; a reader without the
+	                         * lock may see it too small, never too large */
+};
+
+/* Newest first.  */
+extern struct mx_arena *mx_arena_list;
+
+/* Move a border up by at least N bytes (a multiple of MX_PAGE): the answer is
+ * Prepared memory, page-aligned, that no one had before; *GOT gets its length,
+ * at least N.  NULL and errno if the system gives no more.  */
+void *mx_arena_grow(size_t n, size_t *got);
+
+/* The same, but only where the border is at V, and NULL if it is not.  */
+void *mx_arena_grow_at(const void *v, size_t n, size_t *got);
+
+#endif /* MX_ARENA_H */

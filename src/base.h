@@ -1,0 +1,108 @@
+/* base.h - the words every other file is written in.
+ *
+ * Owns: attributes, branch hints, alignment arithmetic and the three prices of
+ * assertion.  Must not know: any other file of memaix, nor the system.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_BASE_H
+#define MX_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MX_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define MX_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+#define MX_COLD         __attribute__((cold, noinline))
+#define MX_NOINLINE     __attribute__((noinline))
+#define MX_INLINE       static inline __attribute__((always_inline))
+#define MX_NORETURN     __attribute__((noreturn))
+#define MX_EXPORT       __attribute__((visibility("default")))
+#define MX_ALIGNED(n)   __attribute__((aligned(n)))
+#define MX_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* Data that two threads write lies this far apart.  POWER's lines are 128
+ * bytes; x86 fetches 64-byte lines in pairs.  */
+#define MX_CACHE_LINE   128
+
+#define MX_KIB          ((size_t)1 << 10)
+#define MX_MIB          ((size_t)1 << 20)
+#define MX_GIB          ((size_t)1 << 30)
+
+/* A is a power of two in the four below.  */
+MX_INLINE bool
+mx_is_pow2(size_t a)
+{
+	return a != 0 && (a & (a - 1)) == 0;
+}
+
+MX_INLINE size_t
+mx_align_up(size_t n, size_t a)
+{
+	return (n + (a - 1)) & ~(a - 1);
+}
+
+MX_INLINE size_t
+mx_align_down(size_t n, size_t a)
+{
+	return n & ~(a - 1);
+}
+
+MX_INLINE bool
+mx_is_aligned(size_t n, size_t a)
+{
+	return (n & (a - 1)) == 0;
+}
+
+MX_INLINE size_t
+mx_min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+MX_INLINE size_t
+mx_max(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Position of the highest set bit; N is not 0.  */
+MX_INLINE unsigned
+mx_log2(size_t n)
+{
+	return (unsigned)(8 * sizeof(size_t) - 1) -
+	    (unsigned)(sizeof(size_t) == 8 ? __builtin_clzll(n) :
+	    __builtin_clz((unsigned)n));
+}
+
+/* Assertions, cheapest first.  mx_assert: one compare, debug builds.
+ * mx_assert_slow: a walk, debug builds with --enable-debug=slow.  What must be
+ * seen in release builds is not an assertion but mx_panic (panic.h).  */
+MX_NORETURN void mx_assert_fail(const char *file, int line, const char *what);
+
+#ifdef MX_DEBUG
+# define mx_assert(x) \
+	((x) ? (void)0 : mx_assert_fail(__FILE__, __LINE__, #x))
+#else
+# define mx_assert(x) ((void)sizeof((x) ? 1 : 0))
+#endif
+
+#if defined MX_DEBUG && MX_DEBUG >= 2
+# define mx_assert_slow(x) mx_assert(x)
+#else
+# define mx_assert_slow(x) ((void)sizeof((x) ? 1 : 0))
+#endif
+
+/* __atomic built-ins rather than <stdatomic.h>: clang for AIX has no such
+ * header.  Every use names its order.  */
+#define mx_load(p, order)       __atomic_load_n(p, __ATOMIC_##order)
+#define mx_store(p, v, order)   __atomic_store_n(p, v, __ATOMIC_##order)
+#define mx_add(p, v, order)     __atomic_add_fetch(p, v, __ATOMIC_##order)
+#define mx_sub(p, v, order)     __atomic_sub_fetch(p, v, __ATOMIC_##order)
+#define mx_swap(p, v, order)    __atomic_exchange_n(p, v, __ATOMIC_##order)
+#define mx_cas_weak(p, old, v, order, fail) \
+	__atomic_compare_exchange_n(p, old, v, true, \
+	    __ATOMIC_##order, __ATOMIC_##fail)
+
+#endif /* MX_BASE_H */

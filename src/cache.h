@@ -1,0 +1,109 @@
+/* cache.h - the blocks of one thread.
+ *
+ * Owns: the cache of each thread, the pool of caches without a thread, and the
+ * ways a block goes back: to this cache's span, to another cache's inbox, to
+ * central.  Must not know: how threads begin and end, what malloc promises.
+ *
+ * Synchronization (who may do what to a cache A, by thread):
+ *
+ *                         A's thread      any other thread
+ *   head, span, partial   read, write     -
+ *   pending, room         read, write     -
+ *   inbox                 swap for empty  push by CAS
+ *
+ * A block lying in a cache's list, in `pending' or in an inbox counts as used
+ * in its span, so a span never goes back to the heap under it.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_CACHE_H
+#define MX_CACHE_H
+
+#include "class.h"
+#include "pagemap.h"
+#include "span.h"
+
+/* Chains of blocks of other owners' spans that this thread has freed and not
+ * yet sent; found by a hash of the span.  */
+#define MX_CACHE_PENDING_BITS 4
+#define MX_CACHE_PENDING (1 << MX_CACHE_PENDING_BITS)
+
+struct mx_pending {
+	struct mx_span *span;           /* NULL: empty */
+	struct mx_block *head;
+	struct mx_block *tail;
+	uint32_t count;
+};
+
+struct mx_cache {
+	/* Hot: free blocks to hand out, by class.  */
+	struct mx_block *head[MX_CLASS_COUNT];
+
+	/* The span whose own blocks lie on head; NULL: none.  */
+	struct mx_span *span[MX_CLASS_COUNT];
+
+	/* Owned spans with free blocks on their local lists, oldest first.  */
+	struct mx_span_queue partial[MX_CLASS_COUNT];
+
+	/* Blocks of other owners that may still join head[c] before the next
+	 * refill.  */
+	uint16_t room[MX_CLASS_COUNT];
+
+	struct mx_pending pending[MX_CACHE_PENDING];
+
+	struct mx_cache *next;          /* every cache ever made */
+	struct mx_cache *next_free;     /* pool lock: the pool */
+	bool live;                      /* atomic: a thread has it */
+
+	/* Any thread.  Chains, linked by `aux' of their first blocks.  */
+	struct mx_block *inbox MX_ALIGNED(MX_CACHE_LINE);
+};
+
+/* What a thread has before its first block and after its last: it hands out
+ * nothing and owns nothing, so no path needs a test for NULL.  */
+extern struct mx_cache mx_cache_empty;
+
+/* Initial-exec: one load.  In a library that is loaded with the program, and 8
+ * bytes fit the static TLS that glibc keeps for late ones.  */
+extern __thread struct mx_cache *mx_cache_self
+    __attribute__((tls_model("initial-exec")));
+
+/* All caches, newest first.  */
+extern struct mx_cache *mx_cache_list;
+
+/* A block of class C from the head list; NULL: refill.  */
+MX_INLINE void *
+mx_cache_take(struct mx_cache *cache, unsigned c)
+{
+	struct mx_block *b = cache->head[c];
+
+	if (MX_LIKELY(b != NULL))
+		cache->head[c] = b->next;
+	return b;
+}
+
+/* Get free blocks of class C from anywhere and take one.  NULL and errno.  */
+void *mx_cache_refill(struct mx_cache *cache, unsigned c);
+
+/* S's count ran out in a push by its owner CACHE.  */
+void mx_cache_event(struct mx_cache *cache, struct mx_span *s);
+
+/* Free block P of SMALL span S, which CACHE may not own.  */
+void mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p);
+
+/* A cache for a new thread, from the pool or fresh; NULL and errno.  */
+struct mx_cache *mx_cache_new(void);
+
+/* Every block and span goes where other threads find it, then the cache goes to
+ * the pool.  */
+void mx_cache_delete(struct mx_cache *cache);
+
+/* The first half of mx_cache_delete: leave CACHE with nothing.  */
+void mx_cache_flush(struct mx_cache *cache);
+
+/* For the fork handlers: the pool's lock.  */
+void mx_cache_lock(void);
+void mx_cache_unlock(void);
+void mx_cache_lock_init(void);
+
+#endif /* MX_CACHE_H */

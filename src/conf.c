@@ -1,0 +1,310 @@
+/* conf.c - MEMAIX_OPTIONS: one table, one parser.  See conf.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "conf.h"
+
+#include <string.h>
+
+#include "out.h"
+
+#define NAME "MEMAIX_OPTIONS"
+
+extern char **environ;
+
+enum type { BOOL, SIZE, COUNT, PATH };
+
+struct option {
+	const char *name;
+	enum type type;
+	size_t offset;          /* of the field in struct mx_conf */
+	size_t min, max;        /* numbers: the range; path: longest length */
+	size_t value;           /* default of a number or a truth */
+	const char *help;
+};
+
+#define AT(name) offsetof(struct mx_conf, name)
+
+static const struct option options[] = {
+	{ "help", BOOL, AT(help), 0, 1, 0,
+	    "print this table at start, then run on" },
+	{ "verbose", BOOL, AT(verbose), 0, 1, 0,
+	    "say at start that memaix is active" },
+	{ "stats", BOOL, AT(stats), 0, 1, 0,
+	    "print statistics at exit, as text" },
+	{ "stats_json", BOOL, AT(stats_json), 0, 1, 0,
+	    "print statistics at exit, as JSON" },
+	{ "stats_file", PATH, AT(stats_file), 0, MX_CONF_PATH_MAX - 1, 0,
+	    "file for statistics, %p is the process; none: standard error" },
+	{ "arena", SIZE, AT(arena), 4 * MX_MIB, 64 * MX_GIB, MX_GIB,
+	    "address space reserved at a time" },
+	{ "dirty_min", SIZE, AT(dirty_min), 0, 64 * MX_GIB, 8 * MX_MIB,
+	    "free memory that may always stay with the process" },
+	{ "dirty_percent", COUNT, AT(dirty_percent), 0, 100, 10,
+	    "free memory that may stay, in percent of memory in use" },
+	{ "decay_ms", COUNT, AT(decay_ms), 0, 3600000, 1000,
+	    "age at which free memory goes back, in milliseconds" },
+	{ "huge", BOOL, AT(huge), 0, 1, 0,
+	    "ask for huge pages where memory fills densely" },
+};
+
+#define N_OPTIONS (sizeof options / sizeof options[0])
+
+struct mx_conf mx_conf;
+
+static void *
+field_of(const struct option *o)
+{
+	return (char *)&mx_conf + o->offset;
+}
+
+static void
+set_number(const struct option *o, size_t v)
+{
+	if (o->type == BOOL)
+		*(bool *)field_of(o) = v != 0;
+	else
+		*(size_t *)field_of(o) = v;
+}
+
+static size_t
+get_number(const struct option *o)
+{
+	return o->type == BOOL ? *(const bool *)field_of(o) :
+	    *(const size_t *)field_of(o);
+}
+
+static bool
+same(const char *text, size_t n, const char *word)
+{
+	return strlen(word) == n && memcmp(text, word, n) == 0;
+}
+
+static bool
+parse_bool(const char *s, size_t n, size_t *v)
+{
+	static const char *const no[] = { "false", "0", "no", "off" };
+	static const char *const yes[] = { "true", "1", "yes", "on" };
+
+	for (size_t i = 0; i < 4; i++) {
+		if (same(s, n, no[i]) || same(s, n, yes[i])) {
+			*v = same(s, n, yes[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Digits, then for sizes K, M, G or T in powers of 1024.  */
+static bool
+parse_number(const char *s, size_t n, bool suffix, size_t *v)
+{
+	static const char letters[] = "KMGT";
+	size_t value = 0;
+	size_t i = 0;
+	const char *at;
+
+	for (; i < n && s[i] >= '0' && s[i] <= '9'; i++) {
+		if (__builtin_mul_overflow(value, (size_t)10, &value) ||
+		    __builtin_add_overflow(value, (size_t)(s[i] - '0'), &value))
+			return false;
+	}
+	if (i == 0)
+		return false;
+	if (suffix && i + 1 == n) {
+		at = strchr(letters, s[i] & ~0x20);
+		if (at == NULL || *at == '\0')
+			return false;
+		for (ptrdiff_t k = at - letters; k >= 0; k--)
+			if (__builtin_mul_overflow(value, (size_t)1024, &value))
+				return false;
+		i++;
+	}
+	*v = value;
+	return i == n;
+}
+
+static void
+complain_value(const struct option *o, const char *value, size_t n)
+{
+	struct mx_out out;
+
+	mx_out_init_fd(&out, 2);
+	mx_out(&out, "memaix: " NAME ": %s: ", o->name);
+	for (size_t i = 0; i < n; i++)
+		mx_out(&out, "%c", value[i]);
+	switch (o->type) {
+	case BOOL:
+		mx_out(&out, " is neither true nor false; using %s\n",
+		    get_number(o) ? "true" : "false");
+		break;
+	case PATH:
+		mx_out(&out, " is longer than %zu bytes; ignored\n", o->max);
+		break;
+	default:
+		mx_out(&out, " is not a number from %zu to %zu; using %zu\n",
+		    o->min, o->max, get_number(o));
+		break;
+	}
+	mx_out_done(&out);
+}
+
+static void
+set_option(const struct option *o, const char *value, size_t n)
+{
+	size_t v = 0;
+	bool good;
+
+	switch (o->type) {
+	case BOOL:
+		/* A name alone switches it on.  */
+		good = n == 0 || parse_bool(value, n, &v);
+		if (n == 0)
+			v = 1;
+		break;
+	case PATH:
+		good = n <= o->max;
+		if (good) {
+			memcpy(field_of(o), value, n);
+			((char *)field_of(o))[n] = '\0';
+			return;
+		}
+		break;
+	default:
+		good = parse_number(value, n, o->type == SIZE, &v) &&
+		    v >= o->min && v <= o->max;
+		break;
+	}
+	if (good)
+		set_number(o, v);
+	else
+		complain_value(o, value, n);
+}
+
+/* How many edits turn A (N letters) into the word B: enough for a guess.  */
+static size_t
+distance(const char *a, size_t n, const char *b)
+{
+	size_t row[32];
+	size_t m = strlen(b);
+
+	if (n >= 32 || m >= 32)
+		return 32;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t change = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			row[j] = mx_min(change,
+			    mx_min(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[m];
+}
+
+static void
+complain_name(const char *name, size_t n)
+{
+	size_t best = 4;
+	const char *guess = NULL;
+	struct mx_out out;
+
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		size_t d = distance(name, n, options[i].name);
+
+		if (d < best) {
+			best = d;
+			guess = options[i].name;
+		}
+	}
+	mx_out_init_fd(&out, 2);
+	mx_out(&out, "memaix: " NAME ": no option named ");
+	for (size_t i = 0; i < n; i++)
+		mx_out(&out, "%c", name[i]);
+	if (guess != NULL)
+		mx_out(&out, "; did you mean %s?", guess);
+	mx_out(&out, " (help:true lists them)\n");
+	mx_out_done(&out);
+}
+
+static void
+set_pair(const char *s, size_t n)
+{
+	size_t k = 0;
+
+	while (k < n && s[k] != ':' && s[k] != '=')
+		k++;
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (same(s, k, options[i].name)) {
+			set_option(&options[i], s + k + (k < n),
+			    n - k - (k < n));
+			return;
+		}
+	}
+	complain_name(s, k);
+}
+
+void
+mx_conf_parse(const char *text)
+{
+	while (*text != '\0') {
+		size_t n = strcspn(text, ",");
+
+		if (n > 0)
+			set_pair(text, n);
+		text += n;
+		if (*text == ',')
+			text++;
+	}
+}
+
+void
+mx_conf_init(bool secure)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (options[i].type != PATH)
+			set_number(&options[i], options[i].value);
+	/* environ and not getenv: a malloc runs before libc is set up.  */
+	if (secure || environ == NULL)
+		return;
+	for (char **e = environ; *e != NULL; e++)
+		if (strncmp(*e, NAME "=", sizeof NAME) == 0)
+			mx_conf_parse(*e + sizeof NAME);
+}
+
+static void
+print_value(struct mx_out *out, const struct option *o)
+{
+	if (o->type == PATH)
+		mx_out(out, "%-12s", (const char *)field_of(o));
+	else if (o->type == BOOL)
+		mx_out(out, "%-12s", get_number(o) ? "true" : "false");
+	else
+		mx_out(out, "%-12zu", get_number(o));
+}
+
+void
+mx_conf_help(int fd)
+{
+	static const char *const unit[] = { "true/false", "bytes, K M G T",
+		"number", "path" };
+	struct mx_out out;
+
+	mx_out_init_fd(&out, fd);
+	mx_out(&out, "memaix: options, set by " NAME
+	    "=name:value,name:value\n");
+	mx_out(&out, "  %-14s %-15s %-12s %s\n", "name", "type", "value",
+	    "meaning");
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		mx_out(&out, "  %-14s %-15s ", options[i].name,
+		    unit[options[i].type]);
+		print_value(&out, &options[i]);
+		mx_out(&out, " %s\n", options[i].help);
+	}
+	mx_out_done(&out);
+}

@@ -1,0 +1,42 @@
+/* conf.h - MEMAIX_OPTIONS.
+ *
+ * Owns: the options, their table and the values in force.  They are read once,
+ * before the first block, and never change afterwards.  Must not know: what an
+ * option does.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_CONF_H
+#define MX_CONF_H
+
+#include "base.h"
+
+#define MX_CONF_PATH_MAX 256
+
+struct mx_conf {
+	bool help;
+	bool verbose;
+	bool stats;
+	bool stats_json;
+	bool huge;
+	size_t arena;           /* bytes */
+	size_t dirty_min;       /* bytes */
+	size_t dirty_percent;
+	size_t decay_ms;
+	char stats_file[MX_CONF_PATH_MAX];
+};
+
+/* The values in force.  Read only after mx_conf_init.  */
+extern struct mx_conf mx_conf;
+
+/* Read the environment, unless SECURE says not to trust it.  A wrong name or
+ * value costs one line on standard error and leaves the default.  */
+void mx_conf_init(bool secure);
+
+/* Read "name:value,name:value".  For mx_conf_init and for tests.  */
+void mx_conf_parse(const char *text);
+
+/* Print the table of options with their values in force to FD.  */
+void mx_conf_help(int fd);
+
+#endif /* MX_CONF_H */

@@ -1,0 +1,369 @@
+/* heap.c - page runs, and how many free ones stay.  See heap.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "heap.h"
+
+#include <errno.h>
+
+#include "arena.h"
+#include "conf.h"
+#include "lock.h"
+#include "pagemap.h"
+#include "runs.h"
+#include "sys.h"
+
+/* Powers of two up to this are aligned to themselves.  */
+#define NATURAL_MAX (1 * MX_MIB)
+
+/* Largest part given back in one call: longer calls would make other threads of
+ * the process wait for the kernel's map lock.  */
+#define RELEASE_STEP (32 * MX_MIB)
+
+struct mx_heap_account mx_heap_account;
+
+static struct mx_lock lock = MX_LOCK_INIT;
+
+/* heap lock.  One thread at a time gives pages back.  */
+static bool releasing;
+
+/* heap lock.  After a refusal nothing is tried below this many dirty pages.  */
+static size_t refused_at;
+
+void
+mx_heap_lock(void)
+{
+	mx_lock(&lock);
+}
+
+void
+mx_heap_unlock(void)
+{
+	mx_unlock(&lock);
+}
+
+void
+mx_heap_lock_init(void)
+{
+	mx_lock_init(&lock);
+	releasing = false;
+}
+
+static uint32_t
+now(void)
+{
+	return (uint32_t)sysClockOS();
+}
+
+/* Pages for N bytes: whole pages of memaix and of the system.  */
+static size_t
+pages_for(size_t n)
+{
+	return mx_align_up(n, mx_max(MX_PAGE, mx_sys_facts.page)) >>
+	    MX_PAGE_SHIFT;
+}
+
+/* Prepared -> Ready for the pages of a run that are not.  */
+static bool
+make_ready(char *base, size_t pages)
+{
+	char *v = base;
+	size_t rest = pages;
+	size_t skip, n;
+	int e;
+
+	while (rest > 0) {
+		n = mx_pagemap_find_ready(v, rest, false, &skip);
+		v += skip << MX_PAGE_SHIFT;
+		if (n > 0) {
+			e = mx_sys_used(v, n << MX_PAGE_SHIFT);
+			if (e != 0) {
+				errno = e;
+				return false;
+			}
+			mx_pagemap_mark_ready(v, n, true);
+			v += n << MX_PAGE_SHIFT;
+		}
+		rest -= skip + n;
+	}
+	return true;
+}
+
+/* A BUSY run enters use; on failure it is free again.  */
+static bool
+start_use(struct mx_span *s)
+{
+	if (!make_ready(s->base, s->pages)) {
+		size_t dirty = mx_pagemap_count_ready(s->base, s->pages);
+
+		mx_heap_account.dirty += dirty - s->dirty;
+		mx_runs_insert(s->base, s->pages, dirty, now());
+		return false;
+	}
+	mx_heap_account.dirty -= s->dirty;
+	mx_heap_account.used += s->pages;
+	return true;
+}
+
+static struct mx_span *
+take_run(size_t pages, size_t align, bool *zero)
+{
+	struct mx_span *s = mx_runs_take(pages, align);
+	size_t got;
+	char *v;
+
+	if (s == NULL) {
+		size_t room = (pages << MX_PAGE_SHIFT) + align - MX_PAGE;
+
+		v = mx_arena_grow(room, &got);
+		if (v == NULL)
+			return NULL;
+		mx_runs_insert(v, got >> MX_PAGE_SHIFT, 0, now());
+		s = mx_runs_take(pages, align);
+		mx_assert(s != NULL);
+	}
+	*zero = s->dirty == 0 && mx_sys_prepared_is_zero();
+	return start_use(s) ? s : NULL;
+}
+
+struct mx_span *
+mx_heap_take_small(unsigned c)
+{
+	size_t size = mx_class_size(c);
+	size_t pages = pages_for((size_t)mx_class_pages[c] << MX_PAGE_SHIFT);
+	size_t align = mx_is_pow2(size) ? mx_max(size, MX_PAGE) : MX_PAGE;
+	struct mx_span *s;
+	bool zero;
+
+	mx_lock(&lock);
+	s = take_run(pages, align, &zero);
+	if (s != NULL) {
+		s->owner = NULL;
+		s->list = &s->local;
+		s->local = NULL;
+		s->left = 0;
+		s->class_ = (uint8_t)c;
+		s->listed = false;
+		s->carved = 0;
+		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
+		s->size = (uint32_t)size;
+		mx_store(&s->home, NULL, RELAXED);
+		s->next = s->prev = NULL;
+		s->bytes = 0;
+		s->state = MX_SPAN_SMALL;
+		mx_pagemap_set(s->base, pages, s);
+	}
+	mx_unlock(&lock);
+	return s;
+}
+
+struct mx_span *
+mx_heap_take_large(size_t n, size_t align, bool *zero)
+{
+	size_t pages = pages_for(n);
+	struct mx_span *s;
+
+	if (mx_is_pow2(n) && n <= NATURAL_MAX)
+		align = mx_max(align, n);
+	align = mx_max(align, mx_max(MX_PAGE, mx_sys_facts.page));
+	if (n > PTRDIFF_MAX - align || pages > UINT32_MAX) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	mx_lock(&lock);
+	s = take_run(pages, align, zero);
+	if (s != NULL) {
+		s->owner = NULL;
+		s->list = NULL;
+		s->local = NULL;
+		s->left = 1;
+		s->carved = s->blocks = 1;
+		s->size = 0;
+		mx_store(&s->home, NULL, RELAXED);
+		s->bytes = n;
+		s->state = MX_SPAN_LARGE;
+		mx_pagemap_set(s->base, 1, s);
+		mx_heap_account.large_blocks++;
+		mx_heap_account.large_bytes += n;
+	}
+	mx_unlock(&lock);
+	return s;
+}
+
+static size_t
+dirty_bound(void)
+{
+	size_t share = mx_heap_account.used / 100 * mx_conf.dirty_percent;
+
+	return mx_max(share, mx_conf.dirty_min >> MX_PAGE_SHIFT);
+}
+
+/* Give back up to WANT dirty pages of the BUSY run S.  The lock is let go while
+ * the kernel works.  The answer is how many went; 0: refused.  */
+static size_t
+release_part(struct mx_span *s, size_t want)
+{
+	size_t skip, n;
+	char *v;
+	enum mx_release r;
+
+	n = mx_pagemap_find_ready(s->base, s->pages, true, &skip);
+	v = s->base + (skip << MX_PAGE_SHIFT);
+	n = mx_min(n, mx_min(pages_for(want << MX_PAGE_SHIFT),
+	    RELEASE_STEP >> MX_PAGE_SHIFT));
+	mx_unlock(&lock);
+	r = mx_sys_unused(v, n << MX_PAGE_SHIFT);
+	mx_lock(&lock);
+	if (r == MX_RELEASE_KEPT)
+		return 0;
+	mx_pagemap_mark_ready(v, n, false);
+	s->dirty -= (uint32_t)n;
+	mx_heap_account.dirty -= n;
+	return n;
+}
+
+/* Give back the oldest dirty pages until at most KEEP are left.  */
+static void
+release_down_to(size_t keep)
+{
+	struct mx_span *s;
+	bool refused = false;
+
+	releasing = true;
+	while (!refused && mx_heap_account.dirty > keep &&
+	    (s = mx_runs_take_oldest()) != NULL) {
+		uint32_t stamp = s->stamp;
+
+		while (s->dirty > 0 && mx_heap_account.dirty > keep &&
+		    !refused)
+			refused = release_part(s,
+			    mx_heap_account.dirty - keep) == 0;
+		mx_runs_insert(s->base, s->pages, s->dirty, stamp);
+	}
+	refused_at = refused ? mx_heap_account.dirty +
+	    mx_heap_account.dirty / 8 : 0;
+	releasing = false;
+}
+
+/* The two rules: the bound, and age.  */
+static void
+release_some(uint32_t t)
+{
+	size_t bound = dirty_bound();
+	uint32_t stamp;
+
+	if (releasing || mx_heap_account.dirty < refused_at)
+		return;
+	if (mx_heap_account.dirty > bound) {
+		/* A quarter at a time, so that a steady stream of frees costs
+		 * one system call per quarter of the bound.  */
+		release_down_to(bound - bound / 4);
+		return;
+	}
+	if (mx_runs_oldest(&stamp) && t - stamp > mx_conf.decay_ms)
+		release_down_to(mx_heap_account.dirty -
+		    mx_min(mx_heap_account.dirty, bound / 4 + 1));
+}
+
+void
+mx_heap_give(struct mx_span *s)
+{
+	uint32_t t = now();
+
+	mx_lock(&lock);
+	if (s->state == MX_SPAN_LARGE) {
+		mx_pagemap_set(s->base, 1, &mx_pagemap_none);
+		mx_heap_account.large_blocks--;
+		mx_heap_account.large_bytes -= s->bytes;
+	} else {
+		mx_pagemap_set(s->base, s->pages, &mx_pagemap_none);
+	}
+	mx_heap_account.used -= s->pages;
+	mx_heap_account.dirty += s->pages;
+	mx_runs_insert(s->base, s->pages, s->pages, t);
+	release_some(t);
+	mx_unlock(&lock);
+}
+
+/* Take NEED pages behind S, from a free run or from address space that no one
+ * had before.  */
+static bool
+stretch(struct mx_span *s, size_t need)
+{
+	char *end = s->base + ((size_t)s->pages << MX_PAGE_SHIFT);
+	struct mx_span *behind = mx_pagemap_record(end);
+	struct mx_span *r = mx_runs_take_at(end, need);
+	size_t free_ = 0;
+	size_t got;
+	char *v;
+
+	if (r == NULL) {
+		if (behind != NULL && behind->state == MX_SPAN_FREE)
+			free_ = behind->pages;
+		v = mx_arena_grow_at(end + (free_ << MX_PAGE_SHIFT),
+		    (need - free_) << MX_PAGE_SHIFT, &got);
+		if (v == NULL)
+			return false;
+		mx_runs_insert(v, got >> MX_PAGE_SHIFT, 0, now());
+		r = mx_runs_take_at(end, need);
+	}
+	if (r == NULL || !start_use(r))
+		return false;
+	r->state = MX_SPAN_NONE;
+	return true;
+}
+
+static void
+cut_tail(struct mx_span *s, size_t pages)
+{
+	size_t n = s->pages - pages;
+	uint32_t t = now();
+
+	s->pages = (uint32_t)pages;
+	mx_heap_account.used -= n;
+	mx_heap_account.dirty += n;
+	mx_runs_insert(s->base + (pages << MX_PAGE_SHIFT), n, n, t);
+	release_some(t);
+}
+
+bool
+mx_heap_resize(struct mx_span *s, size_t n)
+{
+	size_t pages;
+	bool done = true;
+
+	if (n > PTRDIFF_MAX - MX_SLOT)
+		return false;
+	pages = pages_for(n);
+	if (pages > UINT32_MAX)
+		return false;
+	mx_lock(&lock);
+	if (pages > s->pages) {
+		done = stretch(s, pages - s->pages);
+		if (done)
+			s->pages = (uint32_t)pages;
+	} else if (pages < s->pages) {
+		cut_tail(s, pages);
+	}
+	if (done) {
+		mx_heap_account.large_bytes += n - s->bytes;
+		s->bytes = n;
+	}
+	mx_unlock(&lock);
+	return done;
+}
+
+bool
+mx_heap_trim(void)
+{
+	size_t before;
+	bool went;
+
+	mx_lock(&lock);
+	before = mx_heap_account.dirty;
+	if (!releasing)
+		release_down_to(0);
+	went = mx_heap_account.dirty < before;
+	mx_unlock(&lock);
+	return went;
+}

@@ -1,0 +1,52 @@
+/* heap.h - page runs for spans: take, give, stretch, and give back.
+ *
+ * Owns: the heap lock, the count of pages in use and of dirty ones, and the
+ * rule that bounds the dirty ones.  Must not know: blocks, threads, classes'
+ * queues.
+ *
+ * Invariant: pages in use + dirty pages == pages that are Ready.
+ *
+ * The bound: dirty pages never exceed
+ *     max(dirty_min, dirty_percent of the pages in use)
+ * after a call of mx_heap_give, whatever happens later; below it they go back
+ * when they are older than decay_ms and the heap is called again.
+ *
+ * All functions take the heap lock.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_HEAP_H
+#define MX_HEAP_H
+
+#include "span.h"
+
+struct mx_heap_account {
+	size_t used;            /* pages in spans and large blocks */
+	size_t dirty;           /* free pages that are Ready */
+	size_t large_blocks;    /* now */
+	size_t large_bytes;     /* asked for, now */
+};
+
+extern struct mx_heap_account mx_heap_account;
+
+/* A span of class C, nothing carved, no owner.  NULL and errno.  */
+struct mx_span *mx_heap_take_small(unsigned c);
+
+/* A span of one block of N bytes at an address divisible by ALIGN (a power of
+ * two).  *ZERO: its memory is known to be zero.  NULL and errno.  */
+struct mx_span *mx_heap_take_large(size_t n, size_t align, bool *zero);
+
+/* Either kind goes back.  */
+void mx_heap_give(struct mx_span *s);
+
+/* Let a large block have N bytes where it is; false: there is no room.  */
+bool mx_heap_resize(struct mx_span *s, size_t n);
+
+/* Give all dirty pages back; true if there was one.  */
+bool mx_heap_trim(void);
+
+void mx_heap_lock(void);
+void mx_heap_unlock(void);
+void mx_heap_lock_init(void);
+
+#endif /* MX_HEAP_H */

@@ -1,0 +1,115 @@
+# src/local.mk - the library and the command.
+#
+# SPDX-License-Identifier: MIT
+
+###############################################################################
+# libcore: all logic, no public name and no system call.  Unit tests link it
+# with tests/fake_os.c.
+###############################################################################
+
+noinst_LTLIBRARIES += libcore.la
+
+libcore_la_SOURCES = \
+	%D%/base.h \
+	%D%/lock.h \
+	%D%/panic.h %D%/panic.c \
+	%D%/out.h %D%/out.c \
+	%D%/sys_os.h \
+	%D%/conf.h %D%/conf.c \
+	%D%/sys.h %D%/sys.c \
+	%D%/class.h %D%/class.c %D%/class_table.h \
+	%D%/meta.h %D%/meta.c \
+	%D%/span.h \
+	%D%/pagemap.h %D%/pagemap.c \
+	%D%/arena.h %D%/arena.c \
+	%D%/runs.h %D%/runs.c \
+	%D%/heap.h %D%/heap.c \
+	%D%/central.h %D%/central.c \
+	%D%/cache.h %D%/cache.c \
+	%D%/process.h %D%/process.c \
+	%D%/stats.h %D%/stats.c \
+	%D%/root.h %D%/root.c \
+	%D%/api.h %D%/api.c \
+	%D%/usage.h
+libcore_la_CPPFLAGS = $(MX_CPPFLAGS) -I$(top_srcdir)/include
+libcore_la_CFLAGS = $(AM_CFLAGS) $(MX_LIB_CFLAGS)
+
+###############################################################################
+# libmemaix: libcore + a back end + the names the system calls us by
+###############################################################################
+
+lib_LTLIBRARIES += libmemaix.la
+
+#            current : revision : age
+#                  |         |    |
+#   interfaces added, removed or changed: +1 : 0 : +1 if only added, else 0
+#                            |
+#   code changed:            +1
+MX_VERSION_INFO = 0:0:0
+
+libmemaix_la_CPPFLAGS = $(libcore_la_CPPFLAGS)
+libmemaix_la_CFLAGS = $(libcore_la_CFLAGS) $(MX_UNWIND_CFLAGS)
+libmemaix_la_LIBADD = libcore.la
+libmemaix_la_LDFLAGS = $(MX_LIB_LDFLAGS) -no-undefined \
+	-version-info $(MX_VERSION_INFO) \
+	-export-symbols $(top_srcdir)/$(mx_symbols)
+EXTRA_libmemaix_la_DEPENDENCIES = $(mx_symbols)
+
+# Both lists are always in the tarball.
+EXTRA_DIST += %D%/libmemaix.sym %D%/libmemaix_aix.sym %D%/mkclass.awk
+
+if OS_AIX
+mx_symbols = %D%/libmemaix_aix.sym
+libmemaix_la_SOURCES = %D%/extras.c \
+	%D%/sys_aix.c %D%/usage_aix.c %D%/override_aix.c
+else
+mx_symbols = %D%/libmemaix.sym
+libmemaix_la_SOURCES = %D%/extras.c \
+	%D%/sys_linux.c %D%/usage_linux.c \
+	%D%/override_elf.c %D%/override_cxx.c
+endif
+
+# MALLOCTYPE=user:libmemaix_user.a wants an archive whose member mem64.o (or
+# mem32.o) is a shared object in spite of its name.  A build makes the member
+# of its own width; to have both, add the other build's to the archive.
+if USER_ARCHIVE
+libarchive_DATA += libmemaix_user.a
+CLEANFILES += libmemaix_user.a mem$(MX_BITS).o
+libmemaix_user.a: libmemaix.la
+	$(AM_V_GEN)cp .libs/libmemaix.so.0 mem$(MX_BITS).o && \
+	rm -f $@ && $(AR) -X32_64 -r $@ mem$(MX_BITS).o
+endif
+
+###############################################################################
+# The size classes.  The table is committed; run this after a change to the
+# script.  tests/class_table.sh sees that it was run.
+###############################################################################
+
+.PHONY: class-table
+class-table:
+	$(AM_V_GEN)$(AWK) -f $(srcdir)/%D%/mkclass.awk >class_table.tmp && \
+	mv class_table.tmp $(srcdir)/%D%/class_table.h
+
+###############################################################################
+# memaix: the command
+###############################################################################
+
+bin_PROGRAMS += memaix
+
+memaix_SOURCES = \
+	%D%/memaix_cmd.c \
+	%D%/cmd.h %D%/cmd.c \
+	%D%/cmd_os.h \
+	%D%/cmd_find.h %D%/cmd_find.c \
+	%D%/cmd_preload.h %D%/cmd_preload.c \
+	%D%/cmd_verbs.h \
+	%D%/cmd_run.c \
+	%D%/cmd_options.c
+if OS_AIX
+memaix_SOURCES += %D%/cmd_aix.c
+else
+memaix_SOURCES += %D%/cmd_elf.h %D%/cmd_elf.c %D%/cmd_linux.c
+endif
+memaix_LDADD =
+memaix_CPPFLAGS = $(MX_CPPFLAGS) -I$(top_srcdir)/include \
+	-DMX_LIBDIR='"$(libdir)"'

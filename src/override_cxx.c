@@ -1,0 +1,168 @@
+/* override_cxx.c - C++'s operators new and delete, by their mangled names.
+ *
+ * Owns: names and what the C++ standard says of failure.  From C, so that the
+ * library does not depend on libstdc++.  Throwing is C++'s own business: when
+ * memory is short the next definition of the same operator (libstdc++'s) is
+ * called; it asks malloc, which is ours, again, runs the new-handler and throws
+ * bad_alloc.  In a static program there is no next definition, but libstdc++'s
+ * two helpers are linked in.
+ *
+ * This file is compiled with -fexceptions: exceptions pass through it.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api.h"
+#include "panic.h"
+
+/* Itanium mangling: size_t is m (unsigned long) or j (unsigned int).  */
+#if __SIZEOF_SIZE_T__ == __SIZEOF_LONG__ && __SIZEOF_LONG__ == 8
+# define SZ "m"
+# define NAME(a, b) a##m##b
+#else
+# define SZ "j"
+# define NAME(a, b) a##j##b
+#endif
+
+struct nothrow;
+
+typedef void handler(void);
+
+/* std::get_new_handler() and std::__throw_bad_alloc().  */
+extern handler *_ZSt15get_new_handlerv(void) __attribute__((weak));
+extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
+
+static void *
+allocate(size_t n, size_t align)
+{
+	return align == 0 ? mx_malloc(n) : mx_aligned_alloc(align, n);
+}
+
+/* The standard's loop, for when libstdc++'s helpers are linked.  */
+static void *
+new_loop(size_t n, size_t align)
+{
+	handler *h;
+	void *p;
+
+	for (;;) {
+		p = allocate(n, align);
+		if (p != NULL)
+			return p;
+		h = _ZSt15get_new_handlerv();
+		if (h == NULL)
+			_ZSt17__throw_bad_allocv();
+		h();
+	}
+}
+
+MX_COLD static void *
+new_failed(size_t n, size_t align)
+{
+	void *(*plain)(size_t);
+	void *(*aligned)(size_t, size_t);
+
+	if (_ZSt15get_new_handlerv != NULL && _ZSt17__throw_bad_allocv != NULL)
+		return new_loop(n, align);
+	*(void **)&plain = dlsym(RTLD_NEXT, "_Znw" SZ);
+	*(void **)&aligned = dlsym(RTLD_NEXT, "_Znw" SZ "St11align_val_t");
+	if (align == 0 && plain != NULL)
+		return plain(n);
+	if (align != 0 && aligned != NULL)
+		return aligned(n, align);
+	mx_panic("operator new: out of memory, and no C++ library to throw "
+	    "bad_alloc", NULL);
+}
+
+/* Only C++ can catch what a new-handler throws, so the next definition has to
+ * run it; without one the answer is NULL, which nothrow allows.  */
+MX_COLD static void *
+new_nothrow_failed(size_t n, size_t align, const struct nothrow *t)
+{
+	void *(*plain)(size_t, const struct nothrow *);
+	void *(*aligned)(size_t, size_t, const struct nothrow *);
+
+	*(void **)&plain = dlsym(RTLD_NEXT, "_Znw" SZ "RKSt9nothrow_t");
+	*(void **)&aligned = dlsym(RTLD_NEXT,
+	    "_Znw" SZ "St11align_val_tRKSt9nothrow_t");
+	if (align == 0)
+		return plain != NULL ? plain(n, t) : NULL;
+	return aligned != NULL ? aligned(n, align, t) : NULL;
+}
+
+MX_INLINE void *
+new_(size_t n)
+{
+	void *p = mx_malloc(n);
+
+	return MX_LIKELY(p != NULL) ? p : new_failed(n, 0);
+}
+
+MX_INLINE void *
+new_nothrow(size_t n, const struct nothrow *t)
+{
+	void *p = mx_malloc(n);
+
+	return MX_LIKELY(p != NULL) ? p : new_nothrow_failed(n, 0, t);
+}
+
+MX_INLINE void *
+new_aligned(size_t n, size_t align)
+{
+	void *p = mx_aligned_alloc(align, n);
+
+	return MX_LIKELY(p != NULL) ? p : new_failed(n, align);
+}
+
+MX_INLINE void *
+new_aligned_nothrow(size_t n, size_t align, const struct nothrow *t)
+{
+	void *p = mx_aligned_alloc(align, n);
+
+	return MX_LIKELY(p != NULL) ? p : new_nothrow_failed(n, align, t);
+}
+
+#define NEW(name, parameters, call) \
+	MX_EXPORT void *name parameters; \
+	MX_EXPORT void *name parameters { return call; }
+
+#define DELETE(name, parameters, uses) \
+	MX_EXPORT void name parameters; \
+	MX_EXPORT void name parameters { uses; mx_free(p); }
+
+NEW(NAME(_Znw,), (size_t n), new_(n))
+NEW(NAME(_Zna,), (size_t n), new_(n))
+NEW(NAME(_Znw, RKSt9nothrow_t), (size_t n, const struct nothrow *t),
+    new_nothrow(n, t))
+NEW(NAME(_Zna, RKSt9nothrow_t), (size_t n, const struct nothrow *t),
+    new_nothrow(n, t))
+NEW(NAME(_Znw, St11align_val_t), (size_t n, size_t align),
+    new_aligned(n, align))
+NEW(NAME(_Zna, St11align_val_t), (size_t n, size_t align),
+    new_aligned(n, align))
+NEW(NAME(_Znw, St11align_val_tRKSt9nothrow_t),
+    (size_t n, size_t align, const struct nothrow *t),
+    new_aligned_nothrow(n, align, t))
+NEW(NAME(_Zna, St11align_val_tRKSt9nothrow_t),
+    (size_t n, size_t align, const struct nothrow *t),
+    new_aligned_nothrow(n, align, t))
+
+DELETE(_ZdlPv, (void *p), (void)0)
+DELETE(_ZdaPv, (void *p), (void)0)
+DELETE(_ZdlPvRKSt9nothrow_t, (void *p, const struct nothrow *t), (void)t)
+DELETE(_ZdaPvRKSt9nothrow_t, (void *p, const struct nothrow *t), (void)t)
+DELETE(NAME(_ZdlPv,), (void *p, size_t n), (void)n)
+DELETE(NAME(_ZdaPv,), (void *p, size_t n), (void)n)
+DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), (void)align)
+DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), (void)align)
+DELETE(NAME(_ZdlPv, St11align_val_t), (void *p, size_t n, size_t align),
+    (void)n; (void)align)
+DELETE(NAME(_ZdaPv, St11align_val_t), (void *p, size_t n, size_t align),
+    (void)n; (void)align)
+DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t,
+    (void *p, size_t align, const struct nothrow *t), (void)align; (void)t)
+DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
+    (void *p, size_t align, const struct nothrow *t), (void)align; (void)t)

@@ -1,0 +1,136 @@
+/* pagemap.c - the table, and the bits per page.  See pagemap.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "pagemap.h"
+
+#include <errno.h>
+
+#include "meta.h"
+
+uintptr_t mx_pagemap[MX_SLOT_COUNT];
+
+/* No cache has this address, so the first compare of a free sends it off.  */
+struct mx_span mx_pagemap_none = {
+	.owner = (struct mx_cache *)(uintptr_t)1,
+	.state = MX_SPAN_NONE
+};
+
+static bool
+make_slot(const char *p)
+{
+	struct mx_slot *slot = mx_meta_take(sizeof *slot);
+
+	if (slot == NULL)
+		return false;
+	/* 32 KiB written per 64 MiB of address space, so that the fast path
+	 * of free has one test for "foreign" and none for "no block".  */
+	for (size_t k = 0; k < MX_SLOT_PAGES; k++)
+		slot->page[k] = &mx_pagemap_none;
+	mx_store(&mx_pagemap[mx_pagemap_index(p)],
+	    (uintptr_t)slot - MX_SLOT_BIAS(p), RELEASE);
+	return true;
+}
+
+bool
+mx_pagemap_cover(void *v, size_t n)
+{
+	size_t first = mx_pagemap_index(v);
+	size_t last = mx_pagemap_index((char *)v + n - 1);
+
+	if (last >= MX_SLOT_COUNT || first > last) {
+		/* The kernel gave addresses that the table cannot name.  */
+		errno = ENOMEM;
+		return false;
+	}
+	for (char *p = v; first <= last; first++, p += MX_SLOT)
+		if (mx_pagemap[first] == 0 && !make_slot(p))
+			return false;
+	return true;
+}
+
+void
+mx_pagemap_set(void *v, size_t pages, struct mx_span *s)
+{
+	char *p = v;
+
+	for (size_t i = 0; i < pages; i++, p += MX_PAGE)
+		mx_store(&mx_pagemap_slot(p)->page[mx_pagemap_page(p)], s,
+		    RELAXED);
+}
+
+/* The bits of up to 64 pages from P on, as a mask; *N gets how many it covers
+ * of the PAGES wanted.  */
+static uint64_t *
+word_of(const char *p, size_t pages, uint64_t *mask, size_t *n)
+{
+	size_t page = mx_pagemap_page(p);
+	size_t bit = page % 64;
+
+	*n = mx_min(64 - bit, pages);
+	*mask = (*n == 64 ? ~(uint64_t)0 : (((uint64_t)1 << *n) - 1)) << bit;
+	return &mx_pagemap_slot(p)->ready[page / 64];
+}
+
+size_t
+mx_pagemap_mark_ready(void *v, size_t pages, bool ready)
+{
+	char *p = v;
+	size_t changed = 0;
+	size_t n;
+	uint64_t mask;
+
+	for (; pages > 0; pages -= n, p += n << MX_PAGE_SHIFT) {
+		uint64_t *w = word_of(p, pages, &mask, &n);
+		uint64_t diff = (ready ? ~*w : *w) & mask;
+
+		changed += (size_t)__builtin_popcountll(diff);
+		*w ^= diff;
+	}
+	return changed;
+}
+
+/* How many pages from P on have the bit READY, up to PAGES.  */
+static size_t
+count_same(const char *p, size_t pages, bool ready)
+{
+	size_t same = 0;
+	size_t n;
+	uint64_t mask;
+
+	for (; pages > 0; pages -= n, p += n << MX_PAGE_SHIFT) {
+		const uint64_t *w = word_of(p, pages, &mask, &n);
+		uint64_t other = (ready ? ~*w : *w) & mask;
+
+		if (other != 0)
+			return same + (size_t)__builtin_ctzll(other) -
+			    mx_pagemap_page(p) % 64;
+		same += n;
+	}
+	return same;
+}
+
+size_t
+mx_pagemap_find_ready(void *v, size_t pages, bool ready, size_t *skip)
+{
+	char *p = v;
+
+	*skip = count_same(p, pages, !ready);
+	return count_same(p + (*skip << MX_PAGE_SHIFT), pages - *skip, ready);
+}
+
+size_t
+mx_pagemap_count_ready(void *v, size_t pages)
+{
+	char *p = v;
+	size_t ready = 0;
+	size_t n;
+	uint64_t mask;
+
+	for (; pages > 0; pages -= n, p += n << MX_PAGE_SHIFT) {
+		const uint64_t *w = word_of(p, pages, &mask, &n);
+
+		ready += (size_t)__builtin_popcountll(*w & mask);
+	}
+	return ready;
+}

@@ -1,0 +1,144 @@
+/* pagemap.h - from an address to the span that holds it.
+ *
+ * Owns: a flat table of slots of 64 MiB of address space, and for each slot
+ * that memaix has memory in, one pointer and one record per page, and one bit
+ * per page that says whether it is Ready.  Everything is out of band: no write
+ * of the program can reach it, and a reader outside the process can walk it.
+ * Must not know: what spans are for.
+ *
+ * An address is foreign if its slot is NULL; a page without a block leads to
+ * mx_pagemap_none, so that a look-up needs no second test.
+ *
+ * Slots are made under the heap lock and stay for ever.  Look-ups take no lock:
+ * whoever holds a block got it from a thread that saw the slot.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_PAGEMAP_H
+#define MX_PAGEMAP_H
+
+#include "base.h"
+#include "span.h"
+
+#define MX_SLOT_SHIFT   26
+#define MX_SLOT         ((size_t)1 << MX_SLOT_SHIFT)
+#define MX_SLOT_PAGES   ((size_t)1 << (MX_SLOT_SHIFT - MX_PAGE_SHIFT))
+
+/* Where user addresses begin and how many bits they have.  AIX maps from
+ * 0x0A00000000000000 upward (IBM, 1 TB segment aliasing); x86-64 Linux gives 47
+ * bits; the other 64-bit systems at most 48 without being asked.  */
+#if UINTPTR_MAX <= 0xffffffffu
+# define MX_ADDRESS_BASE ((uintptr_t)0)
+# define MX_ADDRESS_BITS 32
+#elif defined _AIX
+# define MX_ADDRESS_BASE ((uintptr_t)0x0A00000000000000)
+# define MX_ADDRESS_BITS 48
+#elif defined __x86_64__
+# define MX_ADDRESS_BASE ((uintptr_t)0)
+# define MX_ADDRESS_BITS 47
+#else
+# define MX_ADDRESS_BASE ((uintptr_t)0)
+# define MX_ADDRESS_BITS 48
+#endif
+
+#define MX_SLOT_COUNT ((size_t)1 << (MX_ADDRESS_BITS - MX_SLOT_SHIFT))
+
+struct mx_slot {
+	struct mx_span *page[MX_SLOT_PAGES];    /* span that holds the page */
+	uint64_t ready[MX_SLOT_PAGES / 64];     /* heap lock */
+	struct mx_span span[MX_SLOT_PAGES];     /* record of the page */
+};
+
+/* The table; it lies in zeroed memory of which only the touched pages cost.  An
+ * entry is the address of its slot less MX_SLOT_BIAS, so that a look-up adds
+ * the page's number as it is, without a mask: one instruction less in free.  */
+extern uintptr_t mx_pagemap[MX_SLOT_COUNT];
+
+/* For any address in slot I of the table.  */
+#define MX_SLOT_BIAS(p) (((uintptr_t)(p) >> MX_SLOT_SHIFT) * \
+	MX_SLOT_PAGES * sizeof(struct mx_span *))
+
+/* Stands for "no block here".  */
+extern struct mx_span mx_pagemap_none;
+
+/* Number of P's slot; at least MX_SLOT_COUNT if P can't be memaix's.  */
+MX_INLINE size_t
+mx_pagemap_index(const void *p)
+{
+	return ((uintptr_t)p - MX_ADDRESS_BASE) >> MX_SLOT_SHIFT;
+}
+
+MX_INLINE size_t
+mx_pagemap_page(const void *p)
+{
+	return (uintptr_t)p >> MX_PAGE_SHIFT & (MX_SLOT_PAGES - 1);
+}
+
+/* The entry of P's slot, 0 if P is foreign.  */
+MX_INLINE uintptr_t
+mx_pagemap_entry(const void *p)
+{
+	size_t i = mx_pagemap_index(p);
+
+	if (MX_UNLIKELY(i >= MX_SLOT_COUNT))
+		return 0;
+	return mx_load(&mx_pagemap[i], RELAXED);
+}
+
+/* The span that holds P, whose slot's entry is ENTRY.  */
+MX_INLINE struct mx_span *
+mx_pagemap_span(uintptr_t entry, const void *p)
+{
+	uintptr_t at = entry + ((uintptr_t)p >> MX_PAGE_SHIFT) *
+	    sizeof(struct mx_span *);
+
+	return mx_load((struct mx_span **)at, RELAXED);
+}
+
+/* The span that holds P: NULL if foreign, mx_pagemap_none if P is ours but in
+ * no block.  */
+MX_INLINE struct mx_span *
+mx_pagemap_get(const void *p)
+{
+	uintptr_t entry = mx_pagemap_entry(p);
+
+	return entry == 0 ? NULL : mx_pagemap_span(entry, p);
+}
+
+/* The slot of P, NULL if there is none.  */
+static inline struct mx_slot *
+mx_pagemap_slot(const void *p)
+{
+	uintptr_t entry = mx_pagemap_entry(p);
+
+	return entry == 0 ? NULL : (struct mx_slot *)(entry + MX_SLOT_BIAS(p));
+}
+
+/* The record of P's own page, whatever run the page is in; NULL if foreign.  */
+static inline struct mx_span *
+mx_pagemap_record(const void *p)
+{
+	struct mx_slot *slot = mx_pagemap_slot(p);
+
+	return slot == NULL ? NULL : &slot->span[mx_pagemap_page(p)];
+}
+
+/* Heap lock.  Make the slots of [V, V + N); false and errno if memory for the
+ * records was refused.  */
+bool mx_pagemap_cover(void *v, size_t n);
+
+/* Heap lock.  Let PAGES pages from V on lead to S.  */
+void mx_pagemap_set(void *v, size_t pages, struct mx_span *s);
+
+/* Heap lock.  Mark PAGES pages from V on as Ready or not; the answer counts
+ * those that changed.  */
+size_t mx_pagemap_mark_ready(void *v, size_t pages, bool ready);
+
+/* Heap lock.  Length of the first run of pages in [V, V + PAGES) that are all
+ * Ready (READY) or all not; *SKIP gets the number of pages before it.  */
+size_t mx_pagemap_find_ready(void *v, size_t pages, bool ready, size_t *skip);
+
+/* Heap lock.  How many of PAGES pages from V on are Ready.  */
+size_t mx_pagemap_count_ready(void *v, size_t pages);
+
+#endif /* MX_PAGEMAP_H */

@@ -1,0 +1,194 @@
+/* process.c - birth, fork and death.  See process.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "central.h"
+#include "conf.h"
+#include "heap.h"
+#include "lock.h"
+#include "meta.h"
+#include "stats.h"
+#include "sys.h"
+
+static struct mx_lock init_lock = MX_LOCK_INIT;
+static bool initialized;
+static bool started;
+
+/* For threads without a cache of their own.  */
+static struct mx_lock shared_lock = MX_LOCK_INIT;
+static struct mx_cache shared;
+
+/* This thread's destructors have run; it gets no second cache, since nobody
+ * would take that one back.  */
+static __thread bool ended __attribute__((tls_model("initial-exec")));
+
+void
+mx_process_init(void)
+{
+	if (mx_load(&initialized, ACQUIRE))
+		return;
+	mx_lock(&init_lock);
+	if (!initialized) {
+		mx_sys_init();
+		mx_conf_init(sysSecureOS());
+		mx_store(&initialized, true, RELEASE);
+	}
+	mx_unlock(&init_lock);
+}
+
+static void
+thread_end(void *arg)
+{
+	struct mx_cache *cache = arg;
+
+	ended = true;
+	mx_cache_self = &mx_cache_empty;
+	mx_cache_delete(cache);
+}
+
+/* The first thread is not watched: its end is the end of the process, where
+ * tidying would only cost.  It has its cache before the program starts.  */
+static struct mx_cache *
+attach(void)
+{
+	struct mx_cache *cache;
+
+	mx_process_init();
+	if (ended)
+		return NULL;
+	cache = mx_cache_new();
+	if (cache == NULL)
+		return NULL;
+	mx_cache_self = cache;
+	if (mx_load(&started, RELAXED))
+		/* May call calloc, which finds the cache in place.  If it
+		 * fails, the thread's cache stays behind at its end.  */
+		(void)sysThreadExitOS(thread_end, cache);
+	return cache;
+}
+
+struct mx_cache *
+mx_process_cache(void)
+{
+	struct mx_cache *cache = mx_cache_self;
+
+	if (MX_LIKELY(cache != &mx_cache_empty))
+		return cache;
+	cache = attach();
+	if (cache != NULL)
+		return cache;
+	mx_lock(&shared_lock);
+	return &shared;
+}
+
+void
+mx_process_done(struct mx_cache *cache)
+{
+	if (cache == &shared)
+		mx_unlock(&shared_lock);
+}
+
+void
+mx_process_start(void)
+{
+	mx_process_done(mx_process_cache());
+	mx_store(&started, true, RELAXED);
+	if (mx_conf.help)
+		mx_conf_help(STDERR_FILENO);
+	if (mx_conf.verbose)
+		mx_out_message("active in process %d, memaix " MEMAIX_VERSION,
+		    (int)getpid());
+}
+
+/* stats_file with %p replaced by the process's number.  */
+static int
+open_stats_file(void)
+{
+	char path[MX_CONF_PATH_MAX + 16];
+	const char *from = mx_conf.stats_file;
+	const char *mark = strstr(from, "%p");
+	size_t n = mark != NULL ? (size_t)(mark - from) : strlen(from);
+	char digits[16];
+	size_t i = sizeof digits;
+	unsigned pid = (unsigned)getpid();
+
+	memcpy(path, from, n);
+	if (mark != NULL) {
+		for (; pid != 0; pid /= 10)
+			digits[--i] = (char)('0' + pid % 10);
+		memcpy(path + n, digits + i, sizeof digits - i);
+		n += sizeof digits - i;
+		memcpy(path + n, mark + 2, strlen(mark + 2));
+		n += strlen(mark + 2);
+	}
+	path[n] = '\0';
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+}
+
+void
+mx_process_exit(void)
+{
+	struct mx_out o;
+	int fd = STDERR_FILENO;
+
+	if (!initialized || (!mx_conf.stats && !mx_conf.stats_json))
+		return;
+	if (mx_conf.stats_file[0] != '\0')
+		fd = open_stats_file();
+	if (fd < 0) {
+		mx_out_message("stats_file: %s cannot be opened (errno %d); "
+		    "using standard error", mx_conf.stats_file, errno);
+		fd = STDERR_FILENO;
+	}
+	mx_out_init_fd(&o, fd);
+	if (mx_conf.stats)
+		mx_stats_text(&o);
+	if (mx_conf.stats_json)
+		mx_stats_json(&o);
+	mx_out_done(&o);
+	if (fd != STDERR_FILENO)
+		close(fd);
+}
+
+/* Locks are taken in the order in which calls go down.  */
+void
+mx_process_fork_prepare(void)
+{
+	mx_lock(&init_lock);
+	mx_lock(&shared_lock);
+	mx_cache_lock();
+	mx_central_lock_all();
+	mx_heap_lock();
+	mx_meta_lock();
+}
+
+void
+mx_process_fork_parent(void)
+{
+	mx_meta_unlock();
+	mx_heap_unlock();
+	mx_central_unlock_all();
+	mx_cache_unlock();
+	mx_unlock(&shared_lock);
+	mx_unlock(&init_lock);
+}
+
+/* The only thread of the child holds every lock, but a mutex remembers its
+ * holder by a thread id that the child does not have: make them new.  */
+void
+mx_process_fork_child(void)
+{
+	mx_meta_lock_init();
+	mx_heap_lock_init();
+	mx_central_lock_init_all();
+	mx_cache_lock_init();
+	mx_lock_init(&shared_lock);
+	mx_lock_init(&init_lock);
+}

@@ -1,0 +1,278 @@
+/* runs.c - bins, neighbours and the dirty queue.  See runs.h.
+ *
+ * The last page's record of a run of two pages or more says FREE_END and the
+ * length, so that the run after it finds its head: boundary tags, out of band.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "runs.h"
+
+/* Bins for 1..32 pages exactly, then four per power of two.  */
+#define EXACT           32
+#define EXACT_SHIFT     5
+#define BINS            (EXACT + 4 * (MX_ADDRESS_BITS - MX_PAGE_SHIFT))
+#define WORDS           ((BINS + 63) / 64)
+
+/* Runs looked at in a bin that holds several lengths, before a longer one is
+ * cut.  */
+#define LOOKS           16
+
+static struct mx_span_queue bins[BINS];
+static uint64_t filled[WORDS];
+static struct mx_span *oldest;
+static struct mx_span *newest;
+
+static unsigned
+bin_of(size_t pages)
+{
+	unsigned l;
+
+	if (pages <= EXACT)
+		return (unsigned)pages - 1;
+	l = mx_log2(pages);
+	return EXACT + 4 * (l - EXACT_SHIFT) + (unsigned)(pages >> (l - 2) & 3);
+}
+
+/* First non-empty bin from B on; BINS if none.  */
+static unsigned
+next_filled(unsigned b)
+{
+	uint64_t w;
+
+	if (b >= BINS)
+		return BINS;
+	w = filled[b / 64] & ~(uint64_t)0 << b % 64;
+	for (unsigned i = b / 64;;) {
+		if (w != 0)
+			return i * 64 + (unsigned)__builtin_ctzll(w);
+		if (++i == WORDS)
+			return BINS;
+		w = filled[i];
+	}
+}
+
+static void
+queue_dirty(struct mx_span *s)
+{
+	s->newer = NULL;
+	s->older = newest;
+	if (newest != NULL)
+		newest->newer = s;
+	else
+		oldest = s;
+	newest = s;
+}
+
+static void
+unqueue_dirty(struct mx_span *s)
+{
+	if (s->older != NULL)
+		s->older->newer = s->newer;
+	else
+		oldest = s->newer;
+	if (s->newer != NULL)
+		s->newer->older = s->older;
+	else
+		newest = s->older;
+}
+
+/* Runs with pages in memory go to the front of their bin: reuse before
+ * growth.  */
+static void
+put_in_bin(struct mx_span *s)
+{
+	unsigned b = bin_of(s->pages);
+	struct mx_span_queue *q = &bins[b];
+
+	if (s->dirty == 0 || q->first == NULL) {
+		mx_span_append(q, s);
+	} else {
+		s->prev = NULL;
+		s->next = q->first;
+		q->first->prev = s;
+		q->first = s;
+	}
+	filled[b / 64] |= (uint64_t)1 << b % 64;
+}
+
+static struct mx_span *
+end_record(const struct mx_span *s)
+{
+	return mx_pagemap_record(s->base +
+	    ((size_t)(s->pages - 1) << MX_PAGE_SHIFT));
+}
+
+/* Out of the lists, and no neighbour will join it.  */
+static void
+remove_run(struct mx_span *s)
+{
+	unsigned b = bin_of(s->pages);
+
+	mx_span_unlink(&bins[b], s);
+	if (bins[b].first == NULL)
+		filled[b / 64] &= ~((uint64_t)1 << b % 64);
+	if (s->dirty > 0)
+		unqueue_dirty(s);
+	end_record(s)->state = MX_SPAN_NONE;
+	s->state = MX_SPAN_BUSY;
+}
+
+static struct mx_span *
+add_run(char *base, size_t pages, size_t dirty, uint32_t now)
+{
+	struct mx_span *s = mx_pagemap_record(base);
+	struct mx_span *end;
+
+	s->base = base;
+	s->pages = (uint32_t)pages;
+	s->dirty = (uint32_t)dirty;
+	s->stamp = now;
+	end = end_record(s);
+	end->state = MX_SPAN_FREE_END;
+	end->pages = (uint32_t)pages;
+	s->state = MX_SPAN_FREE;        /* after the end: they may be one */
+	put_in_bin(s);
+	if (dirty > 0)
+		queue_dirty(s);
+	return s;
+}
+
+/* The free run that ends just below BASE.  */
+static struct mx_span *
+run_before(char *base)
+{
+	struct mx_span *r = mx_pagemap_record(base - MX_PAGE);
+
+	if (r == NULL)
+		return NULL;
+	if (r->state == MX_SPAN_FREE_END)
+		r = mx_pagemap_record(base -
+		    ((size_t)r->pages << MX_PAGE_SHIFT));
+	return r->state == MX_SPAN_FREE ? r : NULL;
+}
+
+static struct mx_span *
+run_at(char *base)
+{
+	struct mx_span *r = mx_pagemap_record(base);
+
+	return r != NULL && r->state == MX_SPAN_FREE ? r : NULL;
+}
+
+void
+mx_runs_insert(char *base, size_t pages, size_t dirty, uint32_t now)
+{
+	struct mx_span *before = run_before(base);
+	struct mx_span *after = run_at(base + (pages << MX_PAGE_SHIFT));
+
+	mx_pagemap_record(base)->state = MX_SPAN_NONE;
+	if (after != NULL) {
+		remove_run(after);
+		after->state = MX_SPAN_NONE;
+		pages += after->pages;
+		dirty += after->dirty;
+	}
+	if (before != NULL) {
+		remove_run(before);
+		before->state = MX_SPAN_NONE;
+		base = before->base;
+		pages += before->pages;
+		dirty += before->dirty;
+	}
+	add_run(base, pages, dirty, now);
+}
+
+/* Of DIRTY pages in a run of PAGES, those in its part [BASE, BASE + PART).  */
+static size_t
+dirty_part(char *base, size_t part, size_t dirty, size_t pages)
+{
+	if (dirty == 0 || part == 0)
+		return 0;
+	return dirty == pages ? part : mx_pagemap_count_ready(base, part);
+}
+
+/* Where in S a run of PAGES aligned to ALIGN begins; NULL if it does not fit. */
+static char *
+place_in(const struct mx_span *s, size_t pages, size_t align)
+{
+	uintptr_t from = mx_align_up((uintptr_t)s->base, align);
+	size_t skip = (from - (uintptr_t)s->base) >> MX_PAGE_SHIFT;
+
+	return skip + pages <= s->pages ? (char *)from : NULL;
+}
+
+/* Remove S from the lists, give what lies before and behind [AT, AT + PAGES)
+ * back, and make a record for the middle.  */
+static struct mx_span *
+cut(struct mx_span *s, char *at, size_t pages)
+{
+	size_t all = s->pages, dirty = s->dirty;
+	size_t head = (size_t)(at - s->base) >> MX_PAGE_SHIFT;
+	size_t tail = all - head - pages;
+	char *base = s->base, *behind = at + (pages << MX_PAGE_SHIFT);
+	size_t dirty_head, dirty_tail;
+	uint32_t stamp = s->stamp;
+
+	remove_run(s);
+	s->state = MX_SPAN_NONE;
+	dirty_head = dirty_part(base, head, dirty, all);
+	dirty_tail = dirty_part(behind, tail, dirty, all);
+	if (head > 0)
+		add_run(base, head, dirty_head, stamp);
+	if (tail > 0)
+		add_run(behind, tail, dirty_tail, stamp);
+	s = mx_pagemap_record(at);
+	s->base = at;
+	s->pages = (uint32_t)pages;
+	s->dirty = (uint32_t)(dirty - dirty_head - dirty_tail);
+	s->state = MX_SPAN_BUSY;
+	return s;
+}
+
+struct mx_span *
+mx_runs_take(size_t pages, size_t align)
+{
+	unsigned b = next_filled(bin_of(pages));
+	int looks = LOOKS;
+	char *at;
+
+	while (b < BINS) {
+		for (struct mx_span *s = bins[b].first; s != NULL; s = s->next) {
+			at = place_in(s, pages, align);
+			if (at != NULL)
+				return cut(s, at, pages);
+			if (align == MX_PAGE && --looks == 0)
+				break;
+		}
+		b = next_filled(b + 1);
+		looks = LOOKS;
+	}
+	return NULL;
+}
+
+struct mx_span *
+mx_runs_take_at(char *base, size_t pages)
+{
+	struct mx_span *s = run_at(base);
+
+	return s != NULL && s->pages >= pages ? cut(s, base, pages) : NULL;
+}
+
+struct mx_span *
+mx_runs_take_oldest(void)
+{
+	struct mx_span *s = oldest;
+
+	if (s != NULL)
+		remove_run(s);
+	return s;
+}
+
+bool
+mx_runs_oldest(uint32_t *stamp)
+{
+	if (oldest == NULL)
+		return false;
+	*stamp = oldest->stamp;
+	return true;
+}

@@ -1,0 +1,270 @@
+/* sys.c - accounts and edge assertions above the nine primitives.  See sys.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "sys.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct mx_sys_account mx_sys_account;
+struct mx_sys_facts mx_sys_facts;
+
+/* Large page size: UNKNOWN until asked for, since asking reads two files, which
+ * a short-lived process should not pay for.  */
+#define HUGE_UNKNOWN SIZE_MAX
+static size_t huge_size = HUGE_UNKNOWN;
+
+#define LIMIT_UNALIGNED (SIZE_MAX / 2)
+
+void
+mx_sys_init(void)
+{
+	mx_sys_facts.page = sysPageSizeOS();
+	mx_sys_facts.limit = sysLimitOS();
+	mx_assert(mx_is_pow2(mx_sys_facts.page));
+}
+
+static void
+raise_peak(size_t *peak, size_t value)
+{
+	size_t old = mx_load(peak, RELAXED);
+
+	while (value > old &&
+	    !mx_cas_weak(peak, &old, value, RELAXED, RELAXED))
+		continue;
+}
+
+static void
+move_bytes(size_t *from, size_t *to, size_t n)
+{
+	if (from != NULL) {
+		mx_assert(mx_load(from, RELAXED) >= n);
+		mx_sub(from, n, RELAXED);
+	}
+	if (to != NULL)
+		mx_add(to, n, RELAXED);
+}
+
+/* One call that changed a state, or was refused.  */
+static void
+count_call(bool done)
+{
+	struct mx_sys_account *a = &mx_sys_account;
+
+	mx_add(&a->calls, 1, RELAXED);
+	if (!done) {
+		mx_add(&a->refused, 1, RELAXED);
+		return;
+	}
+	raise_peak(&a->peak_ready, mx_load(&a->ready, RELAXED));
+	raise_peak(&a->peak_held, mx_load(&a->reserved, RELAXED) +
+	    mx_load(&a->prepared, RELAXED) + mx_load(&a->ready, RELAXED));
+}
+
+static void
+assert_pages(const void *v, size_t n)
+{
+	mx_assert(n > 0);
+	mx_assert(mx_is_aligned((uintptr_t)v, mx_sys_facts.page));
+	mx_assert(mx_is_aligned(n, mx_sys_facts.page));
+	(void)v;
+	(void)n;
+}
+
+static void *
+reserve(size_t n)
+{
+	void *v = sysReserveOS(NULL, n);
+
+	if (v != NULL)
+		move_bytes(NULL, &mx_sys_account.reserved, n);
+	count_call(v != NULL);
+	return v;
+}
+
+/* Free the part [FROM, TO) of a reservation.  */
+static void
+trim(uintptr_t from, uintptr_t to)
+{
+	if (to > from)
+		(void)mx_sys_free((void *)from, to - from, 0, 0);
+}
+
+void *
+mx_sys_reserve(size_t n, size_t align)
+{
+	size_t page = mx_sys_facts.page;
+	uintptr_t base, v;
+
+	n = mx_align_up(n, page);
+	if (align <= page)
+		return reserve(n);
+	if (n > LIMIT_UNALIGNED || align > LIMIT_UNALIGNED) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	base = (uintptr_t)reserve(n + align - page);
+	if (base == 0)
+		return NULL;
+	v = mx_align_up(base, align);
+	trim(base, v);
+	trim(v + n, base + n + align - page);
+	return (void *)v;
+}
+
+int
+mx_sys_map(void *v, size_t n)
+{
+	int e;
+
+	assert_pages(v, n);
+	e = sysMapOS(v, n);
+	if (e == 0)
+		move_bytes(&mx_sys_account.reserved, &mx_sys_account.prepared,
+		    n);
+	count_call(e == 0);
+	return e;
+}
+
+int
+mx_sys_used(void *v, size_t n)
+{
+	int e;
+
+	assert_pages(v, n);
+	e = sysUsedOS(v, n);
+	if (e == 0) {
+		move_bytes(&mx_sys_account.prepared, &mx_sys_account.ready, n);
+		raise_peak(&mx_sys_account.peak_ready,
+		    mx_load(&mx_sys_account.ready, RELAXED));
+	}
+	return e;
+}
+
+enum mx_release
+mx_sys_unused(void *v, size_t n)
+{
+	enum mx_release r;
+
+	assert_pages(v, n);
+	r = sysUnusedOS(v, n);
+	count_call(r != MX_RELEASE_KEPT);
+	if (r == MX_RELEASE_KEPT)
+		return r;
+	if (r == MX_RELEASE_LAZY)
+		mx_store(&mx_sys_facts.lazy, true, RELAXED);
+	mx_add(&mx_sys_account.released, n, RELAXED);
+	move_bytes(&mx_sys_account.ready, &mx_sys_account.prepared, n);
+	return r;
+}
+
+int
+mx_sys_fault(void *v, size_t n)
+{
+	int e;
+
+	assert_pages(v, n);
+	e = sysFaultOS(v, n);
+	if (e == 0)
+		move_bytes(&mx_sys_account.ready, &mx_sys_account.reserved, n);
+	count_call(e == 0);
+	return e;
+}
+
+int
+mx_sys_free(void *v, size_t n, size_t prepared, size_t ready)
+{
+	int e;
+
+	assert_pages(v, n);
+	mx_assert(prepared + ready <= n);
+	e = sysFreeOS(v, n);
+	if (e == 0) {
+		move_bytes(&mx_sys_account.prepared, NULL, prepared);
+		move_bytes(&mx_sys_account.ready, NULL, ready);
+		move_bytes(&mx_sys_account.reserved, NULL,
+		    n - prepared - ready);
+	}
+	count_call(e == 0);
+	return e;
+}
+
+void *
+mx_sys_alloc(size_t n)
+{
+	void *v;
+
+	n = mx_align_up(n, mx_sys_facts.page);
+	v = sysAllocOS(n);
+	if (v != NULL)
+		move_bytes(NULL, &mx_sys_account.ready, n);
+	count_call(v != NULL);
+	return v;
+}
+
+int
+mx_sys_move(void *new_, void *old, size_t n)
+{
+	int e;
+
+	assert_pages(old, n);
+	if (mx_load(&mx_sys_facts.no_move, RELAXED))
+		return ENOSYS;
+	e = sysMoveOS(new_, old, n);
+	if (e == ENOSYS || e == EINVAL)
+		mx_store(&mx_sys_facts.no_move, true, RELAXED);
+	count_call(e == 0);
+	return e;
+}
+
+size_t
+mx_sys_huge_size(void)
+{
+	size_t size = mx_load(&huge_size, RELAXED);
+
+	if (size == HUGE_UNKNOWN) {
+		size = sysHugeSizeOS();
+		mx_store(&huge_size, size, RELAXED);
+	}
+	return size;
+}
+
+bool
+mx_sys_huge_is_supported(void)
+{
+	return mx_sys_huge_size() != 0;
+}
+
+void
+mx_sys_huge_disable(void)
+{
+	mx_store(&huge_size, 0, RELAXED);
+}
+
+enum mx_huge
+mx_sys_huge(void *v, size_t n)
+{
+	return mx_sys_huge_is_supported() ? sysHugePageOS(v, n) :
+	    MX_HUGE_UNSUPPORTED;
+}
+
+enum mx_huge
+mx_sys_no_huge(void *v, size_t n)
+{
+	return mx_sys_huge_is_supported() ? sysNoHugePageOS(v, n) :
+	    MX_HUGE_UNSUPPORTED;
+}
+
+void
+mx_sys_clear(void *v, size_t n, bool known_zero)
+{
+	if (!known_zero)
+		memset(v, 0, n);
+}
+
+bool
+mx_sys_prepared_is_zero(void)
+{
+	return !mx_load(&mx_sys_facts.lazy, RELAXED);
+}

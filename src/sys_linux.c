@@ -1,0 +1,242 @@
+/* sys_linux.c - the nine primitives on Linux.  Contract: sys_os.h.
+ *
+ * Owns: nothing but the system calls.  Must not know: accounts, arenas.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "sys_os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The part of [*V, *V + *N) that is made of whole pages of size PAGE.  */
+static bool
+round_inward(void **v, size_t *n, size_t page)
+{
+	uintptr_t from = mx_align_up((uintptr_t)*v, page);
+	uintptr_t to = mx_align_down((uintptr_t)*v + *n, page);
+
+	if (to <= from)
+		return false;
+	*v = (void *)from;
+	*n = to - from;
+	return true;
+}
+
+static void *
+map_anonymous(void *hint, size_t n, int prot, int flags)
+{
+	void *v = mmap(hint, n, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags,
+	    -1, 0);
+
+	return v == MAP_FAILED ? NULL : v;
+}
+
+void *
+sysReserveOS(void *hint, size_t n)
+{
+	return map_anonymous(hint, n, PROT_NONE, MAP_NORESERVE);
+}
+
+int
+sysMapOS(void *v, size_t n)
+{
+	return mprotect(v, n, PROT_READ | PROT_WRITE) == 0 ? 0 : errno;
+}
+
+/* Linux backs the page at the first touch.  */
+int
+sysUsedOS(void *v, size_t n)
+{
+	(void)v;
+	(void)n;
+	return 0;
+}
+
+/* DONTNEED and not FREE: with MADV_FREE the pages still count as resident until
+ * the kernel is short, which users take for a leak.  */
+enum mx_release
+sysUnusedOS(void *v, size_t n)
+{
+	if (!round_inward(&v, &n, sysPageSizeOS()))
+		return MX_RELEASE_KEPT;
+	return madvise(v, n, MADV_DONTNEED) == 0 ? MX_RELEASE_ZERO :
+	    MX_RELEASE_KEPT;
+}
+
+static enum mx_huge
+advise_huge(void *v, size_t n, int advice)
+{
+	size_t huge = sysHugeSizeOS();
+
+	if (huge == 0 || !round_inward(&v, &n, huge))
+		return MX_HUGE_UNSUPPORTED;
+	return madvise(v, n, advice) == 0 ? MX_HUGE_HINTED :
+	    MX_HUGE_UNSUPPORTED;
+}
+
+enum mx_huge
+sysHugePageOS(void *v, size_t n)
+{
+	return advise_huge(v, n, MADV_HUGEPAGE);
+}
+
+enum mx_huge
+sysNoHugePageOS(void *v, size_t n)
+{
+	return advise_huge(v, n, MADV_NOHUGEPAGE);
+}
+
+int
+sysFaultOS(void *v, size_t n)
+{
+	if (mprotect(v, n, PROT_NONE) != 0)
+		return errno;
+	/* The pages themselves are only a cost from here on; a refusal leaves
+	 * them in memory and harms nobody.  */
+	(void)madvise(v, n, MADV_DONTNEED);
+	return 0;
+}
+
+int
+sysFreeOS(void *v, size_t n)
+{
+	if (!round_inward(&v, &n, sysPageSizeOS()))
+		return 0;
+	return munmap(v, n) == 0 ? 0 : errno;
+}
+
+void *
+sysAllocOS(size_t n)
+{
+	return map_anonymous(NULL, n, PROT_READ | PROT_WRITE, 0);
+}
+
+size_t
+sysPageSizeOS(void)
+{
+	/* The auxiliary vector: no system call, and valid before libc is.  */
+	return getauxval(AT_PAGESZ);
+}
+
+/* First line of a small file of the kernel's; the length, 0 if unreadable.  */
+static size_t
+read_line(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, buf, size - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	return (size_t)n;
+}
+
+size_t
+sysHugeSizeOS(void)
+{
+	char text[64];
+	size_t size = 0;
+
+	if (read_line("/sys/kernel/mm/transparent_hugepage/enabled", text,
+	    sizeof text) == 0 || strstr(text, "[never]") != NULL)
+		return 0;
+	if (read_line("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+	    text, sizeof text) == 0)
+		return 0;
+	for (const char *p = text; *p >= '0' && *p <= '9'; p++)
+		size = size * 10 + (size_t)(*p - '0');
+	return mx_is_pow2(size) ? size : 0;
+}
+
+size_t
+sysLimitOS(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_AS, &r) != 0 || r.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	return (size_t)r.rlim_cur;
+}
+
+size_t
+sysResidentOS(void *v, size_t n)
+{
+	unsigned char vec[1024];
+	size_t page = sysPageSizeOS();
+	size_t step = sizeof vec * page;
+	size_t resident = 0;
+
+	for (char *p = v; n > 0; p += step) {
+		size_t part = mx_min(n, step);
+
+		if (mincore(p, part, vec) != 0)
+			return SIZE_MAX;
+		for (size_t i = 0; i < part / page; i++)
+			resident += (vec[i] & 1) * page;
+		n -= part;
+	}
+	return resident;
+}
+
+bool
+sysSecureOS(void)
+{
+	return getauxval(AT_SECURE) != 0;
+}
+
+uint64_t
+sysClockOS(void)
+{
+	struct timespec t;
+
+	/* Coarse: the vDSO reads one word, no time-stamp counter.  */
+	if (clock_gettime(CLOCK_MONOTONIC_COARSE, &t) != 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+int
+sysMoveOS(void *new_, void *old, size_t n)
+{
+#ifdef MREMAP_DONTUNMAP
+	/* DONTUNMAP (Linux 5.7) leaves the old range mapped and empty, so there
+	 * is no moment at which another thread could map into a hole.  */
+	if (mremap(old, n, n, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+	    new_) == MAP_FAILED)
+		return errno;
+	return 0;
+#else
+	(void)new_;
+	(void)old;
+	(void)n;
+	return ENOSYS;
+#endif
+}
+
+/* A pthread key would be one of the program's 1024, and its destructor can run
+ * before those that still call free.  glibc's and musl's hook for C++ thread
+ * locals costs the program nothing.  */
+extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *)
+    __attribute__((weak));
+extern void *__dso_handle;
+
+int
+sysThreadExitOS(void (*fn)(void *), void *arg)
+{
+	if (__cxa_thread_atexit_impl == NULL)
+		return ENOSYS;
+	return __cxa_thread_atexit_impl(fn, arg, &__dso_handle) == 0 ? 0 :
+	    ENOMEM;
+}

@@ -1,0 +1,113 @@
+/* sys_os.h - the contract between memaix and a kernel: nine primitives.
+ *
+ * Every byte of address space is in one of four states:
+ *
+ *   None       not ours.
+ *   Reserved   ours; an access faults; costs nothing but address space.
+ *   Prepared   readable and writable, but its bytes are given up: a read gives
+ *              zeros or old bytes, and the kernel may keep no page behind it.
+ *   Ready      in use.
+ *
+ * Each primitive is one edge between states.  A back end (sys_linux.c,
+ * sys_aix.c, tests/fake_os.c) does the system call and says what *really*
+ * happened.  It keeps no accounts, never exits for a refusal by the kernel, and
+ * knows nothing of arenas or spans.  sys.h has the same stems with accounts.
+ *
+ *   None --sysReserveOS--> Reserved --sysMapOS--> Prepared --sysUsedOS--> Ready
+ *   Ready --sysUnusedOS--> Prepared       Ready --sysFaultOS--> Reserved
+ *   None --sysAllocOS--> Ready            any --sysFreeOS--> None
+ *
+ * Page-size duty: V and N are multiples of sysPageSizeOS() in every call but
+ * sysUnusedOS, sysHugePageOS, sysNoHugePageOS and sysFreeOS, which round the
+ * range *inward* and do nothing when no whole page is left.  N is never 0.
+ *
+ * Errors: functions that return int answer 0 or an errno value; those that
+ * return a pointer answer NULL and set errno.  ENOMEM means "not now"; anything
+ * else is passed up as it is.  All of them may be called from any thread and
+ * from inside malloc: they do not allocate and take no lock.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_SYS_OS_H
+#define MX_SYS_OS_H
+
+#include "base.h"
+
+/* What sysUnusedOS did.  */
+enum mx_release {
+	MX_RELEASE_ZERO,        /* pages are gone; the next read gives zeros */
+	MX_RELEASE_LAZY,        /* pages may go later; bytes are undefined */
+	MX_RELEASE_KEPT         /* nothing happened: memory kept, bytes old */
+};
+
+/* What sysHugePageOS and sysNoHugePageOS can say.  */
+enum mx_huge {
+	MX_HUGE_GRANTED,        /* the kernel confirmed the page size */
+	MX_HUGE_HINTED,         /* the kernel took the hint */
+	MX_HUGE_UNSUPPORTED     /* no such thing here, or switched off */
+};
+
+/* None -> Reserved.  HINT is only a hint: compare the answer with it.  */
+void *sysReserveOS(void *hint, size_t n);
+
+/* Reserved -> Prepared.  */
+int sysMapOS(void *v, size_t n);
+
+/* Prepared -> Ready.  Undoes whatever sysUnusedOS did to the protection.  */
+int sysUsedOS(void *v, size_t n);
+
+/* Ready -> Prepared.  */
+enum mx_release sysUnusedOS(void *v, size_t n);
+
+/* No change of state: ask for large pages on the whole large pages inside the
+ * range, or for ordinary ones.  */
+enum mx_huge sysHugePageOS(void *v, size_t n);
+enum mx_huge sysNoHugePageOS(void *v, size_t n);
+
+/* Ready -> Reserved.  Every later access faults.  */
+int sysFaultOS(void *v, size_t n);
+
+/* Any -> None.  */
+int sysFreeOS(void *v, size_t n);
+
+/* None -> Ready, zeroed.  */
+void *sysAllocOS(size_t n);
+
+/* Facts about the system, which the edges need.  No state, no error; each is
+ * asked once by sys.c and may be slow.  */
+
+/* Bytes in a page of this kernel, a power of two: 4K, 16K, 64K, ...  */
+size_t sysPageSizeOS(void);
+
+/* Bytes in the large page that sysHugePageOS asks for; 0: none, or switched
+ * off by the kernel's configuration.  */
+size_t sysHugeSizeOS(void);
+
+/* The limit on address space that reservations count against; SIZE_MAX: none
+ * is in force.  */
+size_t sysLimitOS(void);
+
+/* True when the process has rights that its caller lacks (set-user-ID and kin):
+ * its environment is not to be trusted.  */
+bool sysSecureOS(void);
+
+/* Bytes of [V, V+N), a mapped range, that are in memory; SIZE_MAX: this system
+ * does not say.  */
+size_t sysResidentOS(void *v, size_t n);
+
+/* Services of the same kind.  */
+
+/* Milliseconds from some fixed point; cheap, coarse.  */
+uint64_t sysClockOS(void);
+
+/* Ready -> Ready at another address, and the old range is Ready and zero: move
+ * the pages of [OLD, OLD+N) to [NEW, NEW+N), which is Ready and whose bytes are
+ * given up.  0, or an errno value and nothing happened (ENOSYS where the system
+ * has no such call).  */
+int sysMoveOS(void *new_, void *old, size_t n);
+
+/* Have FN(ARG) called when the calling thread ends, before its thread-local
+ * storage goes.  May itself call malloc.  0 or an errno value.  */
+int sysThreadExitOS(void (*fn)(void *), void *arg);
+
+#endif /* MX_SYS_OS_H */

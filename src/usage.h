@@ -1,0 +1,33 @@
+/* usage.h - memory of this process and of all processes, as ps would say it.
+ *
+ * Owns: nothing; each call asks the system anew, which is slow.  Must not know:
+ * the accounts of memaix.
+ *
+ * Neither function allocates, locks or changes errno; one file descriptor or
+ * two are open while it runs.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef MX_USAGE_H
+#define MX_USAGE_H
+
+#include "base.h"
+
+/* Bytes.  A process without address space of its own (a kernel thread, a
+ * zombie) is not counted, nor is one that the system hides from us.  */
+struct mx_usage {
+	size_t rss, vsz;                /* this process */
+	size_t processes;               /* all, this one included: at least 1 */
+	size_t sum_rss, sum_vsz;
+	size_t mean_rss, mean_vsz;      /* sums divided by processes */
+};
+
+/* Fill rss and vsz; the rest is as if this were the only process.  0 or an
+ * errno value, with all of *U zero.  */
+int mx_usage_own(struct mx_usage *u);
+
+/* Fill all.  Processes come and go meanwhile, so the sums are no snapshot.  0,
+ * or an errno value; then *U is what mx_usage_own made of it.  */
+int mx_usage_all(struct mx_usage *u);
+
+#endif /* MX_USAGE_H */

@@ -1,0 +1,221 @@
+/* usage_linux.c - the usage report from /proc.  See usage.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "usage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What the system call getdents64 writes.  opendir would call malloc.  */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+#define MOST_DIGITS     20
+#define ENTRIES         (4 * MX_KIB)
+
+/* Read at most SIZE - 1 bytes of a file and end them with NUL.  0 or errno.  */
+static int
+read_text(int dir, const char *path, char *buf, size_t size)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+	int e;
+
+	if (fd < 0)
+		return errno;
+	do
+		n = read(fd, buf, size - 1);
+	while (n < 0 && errno == EINTR);
+	e = n < 0 ? errno : 0;
+	close(fd);
+	buf[n < 0 ? 0 : n] = '\0';
+	return e;
+}
+
+/* The number at *P; *P goes behind it and one more character.  */
+static size_t
+next_number(const char **p)
+{
+	size_t n = 0;
+
+	for (; **p >= '0' && **p <= '9'; ++*p)
+		n = n * 10 + (size_t)(**p - '0');
+	if (**p != '\0')
+		++*p;
+	return n;
+}
+
+/* Sizes of the process with directory DIR/NAME.  0 or errno.  */
+static int
+read_process(int dir, const char *name, size_t *rss, size_t *vsz)
+{
+	/* The kernel's pages, whatever page size a test has memaix believe.  */
+	size_t page = getauxval(AT_PAGESZ);
+	char path[MOST_DIGITS + sizeof "/statm"];
+	char text[128];
+	const char *p = text;
+	size_t n = strlen(name);
+	int e;
+
+	memcpy(path, name, n);
+	memcpy(path + n, "/statm", sizeof "/statm");
+	e = read_text(dir, path, text, sizeof text);
+	if (e != 0)
+		return e;
+	/* "size resident shared text lib data dt", in pages.  */
+	*vsz = next_number(&p) * page;
+	*rss = next_number(&p) * page;
+	return 0;
+}
+
+static void
+add(struct mx_usage *u, size_t rss, size_t vsz)
+{
+	u->processes++;
+	u->sum_rss += rss;
+	u->sum_vsz += vsz;
+}
+
+static void
+finish(struct mx_usage *u)
+{
+	u->mean_rss = u->sum_rss / u->processes;
+	u->mean_vsz = u->sum_vsz / u->processes;
+}
+
+static int
+read_own(int dir, struct mx_usage *u)
+{
+	int e;
+
+	memset(u, 0, sizeof *u);
+	e = read_process(dir, "self", &u->rss, &u->vsz);
+	if (e != 0)
+		return e;
+	add(u, u->rss, u->vsz);
+	finish(u);
+	return 0;
+}
+
+static int
+open_proc(void)
+{
+	return open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int
+mx_usage_own(struct mx_usage *u)
+{
+	int saved = errno;
+	int dir = open_proc();
+	int e;
+
+	memset(u, 0, sizeof *u);
+	if (dir < 0) {
+		e = errno;
+	} else {
+		e = read_own(dir, u);
+		close(dir);
+	}
+	errno = saved;
+	return e;
+}
+
+static bool
+is_pid(const char *name)
+{
+	size_t n = strspn(name, "0123456789");
+
+	return n > 0 && n <= MOST_DIGITS && name[n] == '\0';
+}
+
+/* Add the process NAME, unless it has gone or is none of our business.  */
+static int
+add_process(int dir, const char *name, struct mx_usage *u)
+{
+	size_t rss, vsz;
+	int e = read_process(dir, name, &rss, &vsz);
+
+	if (e == ENOENT || e == ESRCH || e == EACCES || e == EPERM)
+		return 0;
+	if (e == 0 && vsz != 0)
+		add(u, rss, vsz);
+	return e;
+}
+
+/* Add all processes but SELF.  */
+static int
+add_others(int dir, const char *self, struct mx_usage *u)
+{
+	MX_ALIGNED(8) char buf[ENTRIES];
+	long n;
+	int e = 0;
+
+	while ((n = syscall(SYS_getdents64, dir, buf, sizeof buf)) > 0) {
+		for (long at = 0; at < n && e == 0;) {
+			const struct entry *d =
+			    (const struct entry *)(buf + at);
+
+			if (is_pid(d->name) && strcmp(d->name, self) != 0)
+				e = add_process(dir, d->name, u);
+			at += d->length;
+		}
+		if (e != 0)
+			return e;
+	}
+	return n < 0 ? errno : 0;
+}
+
+/* The whole report through the open directory DIR.  */
+static int
+read_all(int dir, struct mx_usage *u)
+{
+	char self[MOST_DIGITS + 1];
+	struct mx_usage own;
+	ssize_t n;
+	int e = read_own(dir, u);
+
+	if (e != 0)
+		return e;
+	/* By the name that /proc has for us: getpid's is another one when /proc
+	 * is that of another process namespace.  */
+	n = readlinkat(dir, "self", self, sizeof self - 1);
+	if (n < 0)
+		return errno;
+	self[n] = '\0';
+	own = *u;
+	e = add_others(dir, self, u);
+	if (e != 0)
+		*u = own;
+	else
+		finish(u);
+	return e;
+}
+
+int
+mx_usage_all(struct mx_usage *u)
+{
+	int saved = errno;
+	int dir = open_proc();
+	int e;
+
+	memset(u, 0, sizeof *u);
+	if (dir < 0) {
+		e = errno;
+	} else {
+		e = read_all(dir, u);
+		close(dir);
+	}
+	errno = saved;
+	return e;
+}

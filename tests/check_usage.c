@@ -1,0 +1,198 @@
+/* check_usage.c - unit tests of the usage report on the running system.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "usage.h"
+
+#define BIG (32 * MX_MIB)
+
+static void *
+map(size_t n)
+{
+	void *v = mmap(NULL, n, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(v, MAP_FAILED);
+	return v;
+}
+
+START_TEST(test_own_grows)
+{
+	struct mx_usage a, b, c, d;
+	char *v;
+
+	ck_assert_int_eq(mx_usage_own(&a), 0);
+	v = map(BIG);
+	ck_assert_int_eq(mx_usage_own(&b), 0);
+	memset(v, 1, BIG);
+	ck_assert_int_eq(mx_usage_own(&c), 0);
+	ck_assert_int_eq(munmap(v, BIG), 0);
+	ck_assert_int_eq(mx_usage_own(&d), 0);
+	ck_assert_uint_gt(a.rss, 0);
+	ck_assert_uint_ge(a.vsz, a.rss);
+	ck_assert_uint_ge(b.vsz, a.vsz + BIG);
+	ck_assert_uint_lt(b.rss, a.rss + BIG / 2);
+	ck_assert_uint_ge(c.rss, b.rss + BIG - 4 * MX_MIB);
+	ck_assert_uint_le(d.rss + BIG - 4 * MX_MIB, c.rss);
+}
+END_TEST
+
+START_TEST(test_own_is_alone)
+{
+	struct mx_usage u;
+
+	ck_assert_int_eq(mx_usage_own(&u), 0);
+	ck_assert_uint_eq(u.processes, 1);
+	ck_assert_uint_eq(u.sum_rss, u.rss);
+	ck_assert_uint_eq(u.sum_vsz, u.vsz);
+	ck_assert_uint_eq(u.mean_rss, u.rss);
+	ck_assert_uint_eq(u.mean_vsz, u.vsz);
+}
+END_TEST
+
+START_TEST(test_all)
+{
+	struct mx_usage u;
+
+	ck_assert_int_eq(mx_usage_all(&u), 0);
+	ck_assert_uint_gt(u.rss, 0);
+	/* Check's parent process is the second one.  */
+	ck_assert_uint_ge(u.processes, 2);
+	ck_assert_uint_gt(u.sum_rss, u.rss);
+	ck_assert_uint_gt(u.sum_vsz, u.vsz);
+	ck_assert_uint_eq(u.mean_rss, u.sum_rss / u.processes);
+	ck_assert_uint_eq(u.mean_vsz, u.sum_vsz / u.processes);
+}
+END_TEST
+
+/* A child with 32 MiB shows in the sum, and is not shown once it is gone.  */
+START_TEST(test_child_counts)
+{
+	struct mx_usage with, without;
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		memset(map(4 * BIG), 1, 4 * BIG);
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	ck_assert_int_eq(mx_usage_all(&with), 0);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_int_eq(mx_usage_all(&without), 0);
+	/* Others on the machine may grow meanwhile; hardly by this much.  */
+	ck_assert_uint_gt(with.sum_rss, without.sum_rss + BIG);
+}
+END_TEST
+
+/* A zombie has no memory: it must neither fail the call nor count.  */
+START_TEST(test_zombie)
+{
+	struct mx_usage u;
+	siginfo_t info;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT),
+	    0);
+	ck_assert_int_eq(mx_usage_all(&u), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+START_TEST(test_no_descriptor_left)
+{
+	struct rlimit few = { 64, 64 };
+	struct mx_usage u;
+	int first = open("/dev/null", O_RDONLY);
+	int last;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(mx_usage_own(&u), 0);
+		ck_assert_int_eq(mx_usage_all(&u), 0);
+	}
+	last = open("/dev/null", O_RDONLY);
+	ck_assert_int_eq(last, first + 1);
+}
+END_TEST
+
+/* No descriptor to be had: an error, zeros, and errno is the caller's.  */
+START_TEST(test_refused)
+{
+	struct rlimit old, none;
+	struct mx_usage u;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = 0;
+	memset(&u, 0xff, sizeof u);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	errno = 1234;
+	ck_assert_int_eq(mx_usage_own(&u), EMFILE);
+	ck_assert_int_eq(errno, 1234);
+	ck_assert_uint_eq(u.rss | u.processes | u.mean_vsz, 0);
+	memset(&u, 0xff, sizeof u);
+	ck_assert_int_eq(mx_usage_all(&u), EMFILE);
+	ck_assert_int_eq(errno, 1234);
+	ck_assert_uint_eq(u.rss | u.processes | u.mean_vsz, 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+END_TEST
+
+START_TEST(test_keeps_errno)
+{
+	struct mx_usage u;
+
+	errno = 1234;
+	ck_assert_int_eq(mx_usage_own(&u), 0);
+	ck_assert_int_eq(errno, 1234);
+	ck_assert_int_eq(mx_usage_all(&u), 0);
+	ck_assert_int_eq(errno, 1234);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("usage");
+	TCase *tc = tcase_create("all");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, test_own_grows);
+	tcase_add_test(tc, test_own_is_alone);
+	tcase_add_test(tc, test_all);
+	tcase_add_test(tc, test_child_counts);
+	tcase_add_test(tc, test_zombie);
+	tcase_add_test(tc, test_no_descriptor_left);
+	tcase_add_test(tc, test_refused);
+	tcase_add_test(tc, test_keeps_errno);
+	suite_add_tcase(s, tc);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

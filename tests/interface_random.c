@@ -1,0 +1,177 @@
+/* interface_random.c - a random sequence of operations beside a model: what is
+ * in each live block.  Part of interface_test.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "interface.h"
+
+enum {
+	SLOTS = 3000,
+	OPERATIONS = 400000
+};
+
+struct slot {
+	unsigned char *p;       /* NULL: free */
+	size_t n;
+	size_t align;
+	uint64_t key;           /* of the pattern in the block */
+};
+
+static struct slot slots[SLOTS];
+static uint64_t state;
+static unsigned long step;
+
+/* Large blocks are filled at both ends only; half of the time goes there
+ * otherwise.  */
+#define EDGE ((size_t)4096)
+
+static void
+fill(struct slot *s)
+{
+	s->key = plain_random(&state);
+	if (s->n <= 2 * EDGE) {
+		plain_fill(s->p, s->n, s->key);
+		return;
+	}
+	plain_fill(s->p, EDGE, s->key);
+	plain_fill(s->p + s->n - EDGE, EDGE, s->key + 1);
+}
+
+/* The first KEEP bytes are those of a block that had N.  */
+static void
+verify(const struct slot *s, const unsigned char *p, size_t n, size_t keep)
+{
+	size_t whole = n <= 2 * EDGE ? n : EDGE;
+
+	if (whole > keep)
+		whole = keep;
+	CHECK_AT(plain_verify(p, whole, s->key) == whole, step);
+	if (n > 2 * EDGE && keep == n)
+		CHECK_AT(plain_verify(p + n - EDGE, EDGE, s->key + 1) == EDGE,
+		    step);
+}
+
+static size_t
+random_size(void)
+{
+	switch (plain_below(&state, 16)) {
+	case 0:
+		return plain_size(&state, 22);
+	case 1:
+		return plain_size(&state, 17);
+	default:
+		return plain_size(&state, 12);
+	}
+}
+
+static void
+put(struct slot *s, void *p, size_t n, size_t align)
+{
+	if (!CHECK_AT(p != NULL, step))
+		return;
+	s->p = p;
+	s->n = n;
+	s->align = align;
+	CHECK_AT(is_aligned(p, align), step);
+	CHECK_AT(p_usable(p) >= n, step);
+	fill(s);
+}
+
+static void
+take(struct slot *s)
+{
+	size_t n = random_size();
+	size_t align = (size_t)8 << plain_below(&state, 10);
+	void *p = NULL;
+
+	switch (plain_below(&state, 6)) {
+	case 0:
+		p = p_calloc(n / 8 + 1, 8);
+		n = (n / 8 + 1) * 8;
+		CHECK_AT(p != NULL && plain_zeros(p, n) == n, step);
+		put(s, p, n, promised_alignment(n));
+		return;
+	case 1:
+		put(s, p_aligned_alloc(align, n), n, align);
+		return;
+	case 2:
+		CHECK_AT(p_posix_memalign(&p, align, n) == 0, step);
+		put(s, p, n, align);
+		return;
+	case 3:
+		put(s, p_realloc(NULL, n), n, promised_alignment(n));
+		return;
+	default:
+		put(s, p_malloc(n), n, promised_alignment(n));
+		return;
+	}
+}
+
+static void
+drop(struct slot *s)
+{
+	verify(s, s->p, s->n, s->n);
+	p_free(s->p);
+	s->p = NULL;
+}
+
+static void
+resize(struct slot *s)
+{
+	/* Half of them near the old size, as programs do.  */
+	size_t n = plain_below(&state, 2) ? random_size() + 1 :
+	    s->n + plain_below(&state, s->n / 2 + 64) + 1;
+	size_t keep = n < s->n ? n : s->n;
+	unsigned char *p;
+
+	verify(s, s->p, s->n, s->n);
+	p = p_realloc(s->p, n);
+	if (!CHECK_AT(p != NULL, step))
+		return;
+	verify(s, p, s->n, keep);
+	put(s, p, n, promised_alignment(n));
+}
+
+/* Sorted by address, no block may reach into the next.  */
+static int
+by_address(const void *a, const void *b)
+{
+	uintptr_t p = (uintptr_t)((const struct slot *)a)->p;
+	uintptr_t q = (uintptr_t)((const struct slot *)b)->p;
+
+	return p < q ? -1 : p > q;
+}
+
+static void
+check_no_overlap(void)
+{
+	static struct slot sorted[SLOTS];
+
+	memcpy(sorted, slots, sizeof sorted);
+	qsort(sorted, SLOTS, sizeof sorted[0], by_address);
+	for (size_t i = 1; i < SLOTS; i++)
+		if (sorted[i - 1].p != NULL)
+			CHECK_AT(p_usable(sorted[i - 1].p) <=
+			    (size_t)(sorted[i].p - sorted[i - 1].p), step);
+}
+
+void
+interface_random(void)
+{
+	state = plain_seed("interface_test");
+	for (step = 0; step < OPERATIONS; step++) {
+		struct slot *s = &slots[plain_below(&state, SLOTS)];
+
+		if (s->p == NULL)
+			take(s);
+		else if (plain_below(&state, 3) == 0)
+			resize(s);
+		else
+			drop(s);
+		if (step % (OPERATIONS / 20) == 0)
+			check_no_overlap();
+	}
+	for (size_t i = 0; i < SLOTS; i++)
+		if (slots[i].p != NULL)
+			drop(&slots[i]);
+}

@@ -1,0 +1,125 @@
+/* plain.h - what the test programs without Check share: seeds, random numbers,
+ * patterns in blocks, and the memory figures of /proc.
+ *
+ * These programs run with any malloc, and are C and C++.  They must not know:
+ * any header of memaix.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef PLAIN_H
+#define PLAIN_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PLAIN_KIB ((size_t)1 << 10)
+#define PLAIN_MIB ((size_t)1 << 20)
+#define PLAIN_GIB ((size_t)1 << 30)
+
+#define PLAIN_UNUSED __attribute__((unused))
+
+/* The seed of this run, printed so that MEMAIX_SEED=N replays it.  */
+PLAIN_UNUSED static uint64_t
+plain_seed(const char *program)
+{
+	const char *text = getenv("MEMAIX_SEED");
+	struct timespec now;
+	uint64_t seed;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	seed = text != NULL ? strtoull(text, NULL, 0) :
+	    (uint64_t)now.tv_nsec ^ ((uint64_t)now.tv_sec << 20) ^
+	    (uint64_t)getpid();
+	printf("%s: MEMAIX_SEED=%llu\n", program, (unsigned long long)seed);
+	fflush(stdout);
+	return seed;
+}
+
+/* splitmix64: any seed will do, and no state but one word.  */
+PLAIN_UNUSED static uint64_t
+plain_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+/* Below N.  */
+PLAIN_UNUSED static size_t
+plain_below(uint64_t *state, size_t n)
+{
+	return (size_t)(plain_random(state) % n);
+}
+
+/* A size with as many between 16 and 32 as between 16 and 32 MiB, up to about
+ * 1 << LOG bytes; 0 is among them.  */
+PLAIN_UNUSED static size_t
+plain_size(uint64_t *state, unsigned most_log)
+{
+	size_t log = plain_below(state, most_log) + 1;
+
+	return plain_below(state, (size_t)1 << log);
+}
+
+/* Byte I of the pattern with key KEY.  */
+PLAIN_UNUSED static unsigned char
+plain_byte(uint64_t key, size_t i)
+{
+	return (unsigned char)((key >> (8 * (i & 7))) ^ (i >> 3));
+}
+
+PLAIN_UNUSED static void
+plain_fill(void *v, size_t n, uint64_t key)
+{
+	unsigned char *p = (unsigned char *)v;
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = plain_byte(key, i);
+}
+
+/* Index of the first byte that is not the pattern's, or N.  */
+PLAIN_UNUSED static size_t
+plain_verify(const void *v, size_t n, uint64_t key)
+{
+	const unsigned char *p = (const unsigned char *)v;
+
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != plain_byte(key, i))
+			return i;
+	return n;
+}
+
+/* Index of the first byte that is not zero, or N.  */
+PLAIN_UNUSED static size_t
+plain_zeros(const void *v, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)v;
+
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != 0)
+			return i;
+	return n;
+}
+
+/* Bytes of this process in memory; 0 where there is no /proc/self/statm.  */
+PLAIN_UNUSED static size_t
+plain_rss(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%*s %lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+#endif /* PLAIN_H */
