@@ -149,6 +149,30 @@ bench_done(struct bench *b, uint64_t ops)
 	    (long)use.ru_maxrss, b->extra);
 }
 
+/* Threads wait here until the last of them has been started.  Without it a
+ * short run may be over in one thread before the next begins.  */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static bool is_open;
+
+static void
+pass_gate(void)
+{
+	pthread_mutex_lock(&gate);
+	while (!is_open)
+		pthread_cond_wait(&opened, &gate);
+	pthread_mutex_unlock(&gate);
+}
+
+static void
+set_gate(bool open)
+{
+	pthread_mutex_lock(&gate);
+	is_open = open;
+	pthread_cond_broadcast(&opened);
+	pthread_mutex_unlock(&gate);
+}
+
 struct worker {
 	pthread_t thread;
 	void (*fn)(void *arg, unsigned id);
@@ -161,6 +185,7 @@ work(void *arg)
 {
 	struct worker *w = arg;
 
+	pass_gate();
 	w->fn(w->arg, w->id);
 	return NULL;
 }
@@ -174,12 +199,14 @@ bench_run(unsigned n, void (*fn)(void *arg, unsigned id), void *arg)
 		fn(arg, 0);
 		return;
 	}
+	set_gate(false);
 	for (unsigned i = 0; i < n; i++) {
 		workers[i] = (struct worker){ .fn = fn, .arg = arg, .id = i };
 		if (pthread_create(&workers[i].thread, NULL, work,
 		    &workers[i]) != 0)
 			bench_die("cannot start a thread");
 	}
+	set_gate(true);
 	for (unsigned i = 0; i < n; i++)
 		pthread_join(workers[i].thread, NULL);
 }

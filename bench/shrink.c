@@ -26,7 +26,7 @@ enum {
 	SAMPLES = 20000,
 	SAMPLE_MS = 4,
 	IDLE_STEP_MS = 20,
-	STEPS = 512                     /* operations between looks at the clock */
+	STEPS = 512                     /* between looks at the clock */
 };
 
 struct sample {

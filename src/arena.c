@@ -121,6 +121,14 @@ mx_arena_grow(size_t n, size_t *got)
 	return a == NULL ? NULL : grow_by_step(a, need, got);
 }
 
+char *
+mx_arena_border(void)
+{
+	struct mx_arena *a = mx_arena_list;
+
+	return a == NULL ? NULL : a->base + a->mapped;
+}
+
 void *
 mx_arena_grow_at(const void *v, size_t n, size_t *got)
 {

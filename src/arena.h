@@ -29,7 +29,10 @@ extern struct mx_arena *mx_arena_list;
  * at least N.  NULL and errno if the system gives no more.  */
 void *mx_arena_grow(size_t n, size_t *got);
 
-/* The same, but only where the border is at V, and NULL if it is not.  */
+/* The border of the newest arena; NULL: none yet.  */
+char *mx_arena_border(void);
+
+/* The same as mx_arena_grow, but only where the border is at V, and NULL if it is not.  */
 void *mx_arena_grow_at(const void *v, size_t n, size_t *got);
 
 #endif /* MX_ARENA_H */

@@ -40,12 +40,14 @@ static const struct option options[] = {
 	    "address space reserved at a time" },
 	{ "dirty_min", SIZE, AT(dirty_min), 0, 64 * MX_GIB, 8 * MX_MIB,
 	    "free memory that may always stay with the process" },
-	{ "dirty_percent", COUNT, AT(dirty_percent), 0, 100, 10,
+	{ "dirty_percent", COUNT, AT(dirty_percent), 0, 100, 25,
 	    "free memory that may stay, in percent of memory in use" },
 	{ "decay_ms", COUNT, AT(decay_ms), 0, 3600000, 1000,
 	    "age at which free memory goes back, in milliseconds" },
-	{ "huge", BOOL, AT(huge), 0, 1, 0,
+	{ "huge", BOOL, AT(huge), 0, 1, 1,
 	    "ask for huge pages where memory fills densely" },
+	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 16 * MX_MIB,
+	    "memory in use from which huge pages are asked for" },
 };
 
 #define N_OPTIONS (sizeof options / sizeof options[0])

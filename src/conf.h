@@ -23,6 +23,7 @@ struct mx_conf {
 	size_t dirty_min;       /* bytes */
 	size_t dirty_percent;
 	size_t decay_ms;
+	size_t huge_min;        /* bytes */
 	char stats_file[MX_CONF_PATH_MAX];
 };
 

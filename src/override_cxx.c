@@ -127,11 +127,11 @@ new_aligned_nothrow(size_t n, size_t align, const struct nothrow *t)
 
 #define NEW(name, parameters, call) \
 	MX_EXPORT void *name parameters; \
-	MX_EXPORT void *name parameters { return call; }
+	MX_EXPORT MX_HOT void *name parameters { return call; }
 
 #define DELETE(name, parameters, uses) \
 	MX_EXPORT void name parameters; \
-	MX_EXPORT void name parameters { uses; mx_free(p); }
+	MX_EXPORT MX_HOT void name parameters { uses; mx_free(p); }
 
 NEW(NAME(_Znw,), (size_t n), new_(n))
 NEW(NAME(_Zna,), (size_t n), new_(n))

@@ -22,13 +22,13 @@ void cfree(void *p);
 void free_sized(void *p, size_t n);
 void free_aligned_sized(void *p, size_t align, size_t n);
 
-MX_EXPORT void *
+MX_EXPORT MX_HOT void *
 malloc(size_t n)
 {
 	return mx_malloc(n);
 }
 
-MX_EXPORT void
+MX_EXPORT MX_HOT void
 free(void *p)
 {
 	mx_free(p);

@@ -64,8 +64,8 @@ struct fake_os_options {
 void fake_os_reset(const struct fake_os_options *options);
 
 /* The NTH call of CALL from here (1: the next one) is refused as the system
- * would: ENOMEM, MX_RELEASE_KEPT or MX_HUGE_UNSUPPORTED.  FOREVER: so is every
- * later one.  One rule for each CALL and one for FAKE_ANY; NTH 0 removes it.  */
+ * would: ENOMEM, MX_RELEASE_KEPT or MX_HUGE_UNSUPPORTED.  FOREVER: and every
+ * later one.  One rule for each CALL, one for FAKE_ANY; NTH 0 removes it.  */
 void fake_os_refuse(enum fake_os_call call, unsigned nth, bool forever);
 void fake_os_refuse_nothing(void);
 

@@ -14,7 +14,8 @@
 
 #include "plain.h"
 
-/* Through these, so that no compiler can know what is called.  */
+/* Through these, so that no compiler can know what is called.  The last four
+ * are not in every libc: NULL where there is none.  */
 extern void *(*volatile p_malloc)(size_t);
 extern void *(*volatile p_calloc)(size_t, size_t);
 extern void *(*volatile p_realloc)(void *, size_t);
@@ -22,12 +23,12 @@ extern void (*volatile p_free)(void *);
 extern void *(*volatile p_aligned_alloc)(size_t, size_t);
 extern int (*volatile p_posix_memalign)(void **, size_t, size_t);
 extern size_t (*volatile p_usable)(void *);
+extern void *(*volatile p_reallocarray)(void *, size_t, size_t);
+extern void *(*volatile p_memalign)(size_t, size_t);
+extern void *(*volatile p_valloc)(size_t);
+extern void *(*volatile p_pvalloc)(size_t);
 
-/* Not in every libc: NULL where there is none.  */
-#pragma weak reallocarray
-#pragma weak memalign
-#pragma weak valloc
-#pragma weak pvalloc
+/* Nor are these.  */
 #pragma weak mallinfo
 #pragma weak mallinfo2
 #pragma weak mallopt
@@ -45,7 +46,9 @@ bool check(bool good, const char *file, int line, const char *what,
     size_t where);
 
 bool is_aligned(const void *p, size_t a);
-size_t promised_alignment(size_t n);
+/* Of what realloc gives, and of a new block.  */
+size_t least_alignment(size_t n);
+size_t natural_alignment(size_t n);
 
 /* P is a block of N bytes: try all of them, then free it.  */
 void use_and_free(void *p, size_t n);

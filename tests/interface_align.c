@@ -20,7 +20,7 @@ test_alignment(void)
 	for (size_t n = 0; n < 5 * PLAIN_MIB; n += n < 2100 ? 1 : n / 9) {
 		for (int i = 0; i < 8; i++) {
 			p[i] = p_malloc(n);
-			CHECK_AT(is_aligned(p[i], promised_alignment(n)), n);
+			CHECK_AT(is_aligned(p[i], natural_alignment(n)), n);
 		}
 		for (int i = 0; i < 8; i++)
 			p_free(p[i]);
@@ -28,7 +28,7 @@ test_alignment(void)
 	for (size_t n = 1; n <= 64 * PLAIN_KIB; n *= 2) {
 		for (int i = 0; i < 8; i++) {
 			p[i] = i % 2 ? p_malloc(n) : p_calloc(1, n);
-			CHECK_AT(is_aligned(p[i], promised_alignment(n)), n);
+			CHECK_AT(is_aligned(p[i], natural_alignment(n)), n);
 		}
 		for (int i = 0; i < 8; i++)
 			p_free(p[i]);
@@ -54,9 +54,9 @@ test_aligned(void)
 			CHECK_AT(p_usable(p) >= n, n);
 			p = p_realloc(p, n + 100);
 			use_and_free(p, n + 100);
-			if (memalign == NULL)
+			if (p_memalign == NULL)
 				continue;
-			p = memalign(a, n);
+			p = p_memalign(a, n);
 			CHECK_AT(p != NULL && is_aligned(p, a), a);
 			use_and_free(p, n);
 		}
@@ -113,27 +113,27 @@ static void
 test_page_aligned(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	volatile size_t most = SIZE_MAX;
 
-	for (size_t n = 1; valloc != NULL && n < PLAIN_MIB; n = n * 3 + 1) {
-		void *p = valloc(n);
+	for (size_t n = 1; p_valloc != NULL && n < PLAIN_MIB; n = n * 3 + 1) {
+		void *p = p_valloc(n);
 
 		CHECK_AT(is_aligned(p, page), n);
 		use_and_free(p, n);
 	}
 	errno = 0;
-	CHECK(valloc == NULL || (valloc(most) == NULL && errno == ENOMEM));
+	if (p_valloc != NULL)
+		CHECK(p_valloc(SIZE_MAX) == NULL && errno == ENOMEM);
 	/* Not every replacement has it, and libc's own is of no use then.  */
-	if (pvalloc == NULL || standard)
+	if (p_pvalloc == NULL || standard)
 		return;
 	for (size_t n = 1; n < PLAIN_MIB; n = n * 3 + 1) {
-		void *p = pvalloc(n);
+		void *p = p_pvalloc(n);
 
 		CHECK_AT(is_aligned(p, page), n);
 		use_and_free(p, (n + page - 1) / page * page);
 	}
 	errno = 0;
-	CHECK(pvalloc(most) == NULL && errno == ENOMEM);
+	CHECK(p_pvalloc(SIZE_MAX) == NULL && errno == ENOMEM);
 }
 
 static void *

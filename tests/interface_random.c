@@ -21,36 +21,6 @@ static struct slot slots[SLOTS];
 static uint64_t state;
 static unsigned long step;
 
-/* Large blocks are filled at both ends only; half of the time goes there
- * otherwise.  */
-#define EDGE ((size_t)4096)
-
-static void
-fill(struct slot *s)
-{
-	s->key = plain_random(&state);
-	if (s->n <= 2 * EDGE) {
-		plain_fill(s->p, s->n, s->key);
-		return;
-	}
-	plain_fill(s->p, EDGE, s->key);
-	plain_fill(s->p + s->n - EDGE, EDGE, s->key + 1);
-}
-
-/* The first KEEP bytes are those of a block that had N.  */
-static void
-verify(const struct slot *s, const unsigned char *p, size_t n, size_t keep)
-{
-	size_t whole = n <= 2 * EDGE ? n : EDGE;
-
-	if (whole > keep)
-		whole = keep;
-	CHECK_AT(plain_verify(p, whole, s->key) == whole, step);
-	if (n > 2 * EDGE && keep == n)
-		CHECK_AT(plain_verify(p + n - EDGE, EDGE, s->key + 1) == EDGE,
-		    step);
-}
-
 static size_t
 random_size(void)
 {
@@ -74,7 +44,8 @@ put(struct slot *s, void *p, size_t n, size_t align)
 	s->align = align;
 	CHECK_AT(is_aligned(p, align), step);
 	CHECK_AT(p_usable(p) >= n, step);
-	fill(s);
+	s->key = plain_random(&state);
+	plain_mark(p, n, s->key);
 }
 
 static void
@@ -89,7 +60,7 @@ take(struct slot *s)
 		p = p_calloc(n / 8 + 1, 8);
 		n = (n / 8 + 1) * 8;
 		CHECK_AT(p != NULL && plain_zeros(p, n) == n, step);
-		put(s, p, n, promised_alignment(n));
+		put(s, p, n, natural_alignment(n));
 		return;
 	case 1:
 		put(s, p_aligned_alloc(align, n), n, align);
@@ -99,10 +70,10 @@ take(struct slot *s)
 		put(s, p, n, align);
 		return;
 	case 3:
-		put(s, p_realloc(NULL, n), n, promised_alignment(n));
+		put(s, p_realloc(NULL, n), n, natural_alignment(n));
 		return;
 	default:
-		put(s, p_malloc(n), n, promised_alignment(n));
+		put(s, p_malloc(n), n, natural_alignment(n));
 		return;
 	}
 }
@@ -110,7 +81,7 @@ take(struct slot *s)
 static void
 drop(struct slot *s)
 {
-	verify(s, s->p, s->n, s->n);
+	CHECK_AT(plain_is_marked(s->p, s->n, s->n, s->key), step);
 	p_free(s->p);
 	s->p = NULL;
 }
@@ -124,12 +95,12 @@ resize(struct slot *s)
 	size_t keep = n < s->n ? n : s->n;
 	unsigned char *p;
 
-	verify(s, s->p, s->n, s->n);
+	CHECK_AT(plain_is_marked(s->p, s->n, s->n, s->key), step);
 	p = p_realloc(s->p, n);
 	if (!CHECK_AT(p != NULL, step))
 		return;
-	verify(s, p, s->n, keep);
-	put(s, p, n, promised_alignment(n));
+	CHECK_AT(plain_is_marked(p, s->n, keep, s->key), step);
+	put(s, p, n, least_alignment(n));
 }
 
 /* Sorted by address, no block may reach into the next.  */

@@ -107,6 +107,38 @@ plain_zeros(const void *v, size_t n)
 	return n;
 }
 
+/* The same for blocks of all sizes: a large one has the pattern at both ends
+ * only, since filling it all would be most of the test's time.  */
+#define PLAIN_EDGE ((size_t)4096)
+
+PLAIN_UNUSED static void
+plain_mark(void *v, size_t n, uint64_t key)
+{
+	if (n <= 2 * PLAIN_EDGE) {
+		plain_fill(v, n, key);
+		return;
+	}
+	plain_fill(v, PLAIN_EDGE, key);
+	plain_fill((char *)v + n - PLAIN_EDGE, PLAIN_EDGE, key + 1);
+}
+
+/* Nonzero when the first KEEP bytes are still those of a block that was marked
+ * when it had N.  */
+PLAIN_UNUSED static int
+plain_is_marked(const void *v, size_t n, size_t keep, uint64_t key)
+{
+	size_t start = n <= 2 * PLAIN_EDGE ? n : PLAIN_EDGE;
+
+	if (start > keep)
+		start = keep;
+	if (plain_verify(v, start, key) != start)
+		return 0;
+	if (n <= 2 * PLAIN_EDGE || keep < n)
+		return 1;
+	return plain_verify((const char *)v + n - PLAIN_EDGE, PLAIN_EDGE,
+	    key + 1) == PLAIN_EDGE;
+}
+
 /* Bytes of this process in memory; 0 where there is no /proc/self/statm.  */
 PLAIN_UNUSED static size_t
 plain_rss(void)

@@ -1,0 +1,77 @@
+# suite.py - the list of benchmarks.
+#
+# Owns: which programs run with which arguments.  Must not know: allocators,
+# rounds, files.
+#
+# SPDX-License-Identifier: MIT
+
+"""A benchmark is a name, a group and a way to run it."""
+
+
+class Micro:
+    """One of our programs.  It times itself: CPU time with one thread, wall
+    time with more; larson and churn always by wall time."""
+
+    def __init__(self, name, command, full=100, quick=20, in_quick=True,
+                 samples=False):
+        self.name = name
+        self.program, self.mode, threads = command.split()
+        self.threads = int(threads)
+        self.full, self.quick, self.in_quick = full, quick, in_quick
+        self.samples = samples
+        by_wall = self.threads > 1 or self.program in ("larson", "churn")
+        self.group = "threads" if by_wall else "1 thread"
+
+    def arguments(self, is_quick):
+        percent = self.quick if is_quick else self.full
+        return [self.mode, str(self.threads), str(percent)]
+
+
+def threads_of(name, command, counts, quick_counts, quick=20):
+    """The same program with several numbers of threads.  The work is mostly
+    per thread, so four do less each."""
+    return [Micro("%s-%d" % (name, n), "%s %d" % (command, n),
+                  full=50 if n == 4 else 100,
+                  quick=quick // 2 if n == 4 else quick,
+                  in_quick=n in quick_counts) for n in counts]
+
+
+def micro():
+    """All of our own programs, in the order of the tables."""
+    one, two, four = (1,), (2,), (4,)
+    return [
+        Micro("pairs-single", "pairs single 1"),
+        *threads_of("pairs-lifo", "pairs lifo", (1, 2, 4), (1, 2),
+                    quick=16),
+        *threads_of("pairs-fifo", "pairs fifo", (1, 2, 4), one),
+        *threads_of("replace-small", "replace small", (1, 2, 4), one),
+        *threads_of("replace-large", "replace large", (1, 2), one, quick=30),
+        Micro("batch-same-1", "batch same 1"),
+        *threads_of("batch-mixed", "batch mixed", (1, 2, 4), (1, 4),
+                    quick=12),
+        Micro("trees-binary-1", "trees binary 1", in_quick=False),
+        *threads_of("trees-text", "trees text", (1, 2), one, quick=25),
+        *threads_of("compile", "compile units", (1, 2), one),
+        Micro("align", "align random 1", quick=15),
+        Micro("vector-many", "vector many 1"),
+        Micro("vector-one", "vector one 1", quick=25),
+        Micro("calloc-small", "zero small 1"),
+        Micro("calloc-64k", "zero middle 1", quick=25),
+        Micro("calloc-large", "zero large 1", quick=15),
+        Micro("large-1", "large random 1", quick=15),
+        Micro("large-4", "large random 4", full=25, in_quick=False),
+        Micro("shrink-all", "shrink all 1", quick=25, samples=True),
+        Micro("shrink-most", "shrink most 1", quick=25, samples=True),
+        Micro("ring-small-2", "ring small 2"),
+        Micro("ring-small-4", "ring small 4", full=50, in_quick=False),
+        Micro("ring-mixed-2", "ring mixed 2"),
+        *threads_of("larson-small", "larson small", two + four, two),
+        *threads_of("larson-mixed", "larson mixed", two + four, four,
+                    quick=16),
+        *threads_of("exchange-small", "exchange small", two + four, two,
+                    quick=30),
+        *threads_of("exchange-mixed", "exchange mixed", two + four, four,
+                    quick=16),
+        *threads_of("churn", "churn short", (1, 4), four, quick=30),
+        *threads_of("stress", "stress mixed", (1, 2, 4), (1, 2, 4), quick=14),
+    ]
