@@ -40,7 +40,7 @@ static const struct option options[] = {
 	    "address space reserved at a time" },
 	{ "dirty_min", SIZE, AT(dirty_min), 0, 64 * MX_GIB, 8 * MX_MIB,
 	    "free memory that may always stay with the process" },
-	{ "dirty_percent", COUNT, AT(dirty_percent), 0, 100, 25,
+	{ "dirty_percent", COUNT, AT(dirty_percent), 0, 1000, 150,
 	    "free memory that may stay, in percent of memory in use" },
 	{ "decay_ms", COUNT, AT(decay_ms), 0, 3600000, 1000,
 	    "age at which free memory goes back, in milliseconds" },

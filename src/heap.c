@@ -63,6 +63,13 @@ pages_for(size_t n)
 	    MX_PAGE_SHIFT;
 }
 
+static bool
+wants_huge(void)
+{
+	return mx_conf.huge && mx_heap_account.used >=
+	    mx_conf.huge_min >> MX_PAGE_SHIFT && mx_sys_huge_is_supported();
+}
+
 /* Prepared -> Ready for the pages of a run that are not.  */
 static bool
 make_ready(char *base, size_t pages)
@@ -126,13 +133,6 @@ grow_huge(size_t huge)
 		(void)mx_sys_huge(from,
 		    mx_align_down((size_t)(v + got - from), huge));
 	mx_runs_insert(v, got >> MX_PAGE_SHIFT, 0, now());
-}
-
-static bool
-wants_huge(void)
-{
-	return mx_conf.huge && mx_heap_account.used >=
-	    mx_conf.huge_min >> MX_PAGE_SHIFT && mx_sys_huge_is_supported();
 }
 
 /* A run from what is free.  */
