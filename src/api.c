@@ -37,7 +37,10 @@ next_definitions(void)
 	mx_add(&mx_stats_foreign, 1, RELAXED);
 	if (!mx_load(&found, ACQUIRE) && mx_api_find_next != NULL) {
 		/* Two threads may both look; they find the same.  */
+		int saved = errno;
+
 		mx_api_find_next(&next);
+		errno = saved;
 		mx_store(&found, true, RELEASE);
 	}
 	return &next;
@@ -102,7 +105,6 @@ check_block(const char *what, const struct mx_span *s, const void *p)
 MX_NOINLINE void
 mx_free_slow(struct mx_span *s, void *p)
 {
-	int saved = errno;
 	struct mx_cache *cache;
 
 	if (p == NULL)
@@ -119,16 +121,6 @@ mx_free_slow(struct mx_span *s, void *p)
 		mx_cache_put_remote(cache, s, p);
 		mx_process_done(cache);
 	}
-	errno = saved;
-}
-
-MX_NOINLINE void
-mx_free_event(struct mx_cache *cache, struct mx_span *s)
-{
-	int saved = errno;
-
-	mx_cache_event(cache, s);
-	errno = saved;
 }
 
 /* ---- calloc ---- */

@@ -19,9 +19,6 @@ void *mx_malloc_slow(size_t n);
 /* S is P's span, or NULL.  Takes what the hit path of free did not.  */
 void mx_free_slow(struct mx_span *s, void *p);
 
-/* S's count of used blocks ran out.  */
-void mx_free_event(struct mx_cache *cache, struct mx_span *s);
-
 /* N bytes, aligned to 16, to N itself if that is a power of two up to 1 MiB.
  * N == 0: the smallest block.  NULL and ENOMEM.  */
 MX_INLINE void *
@@ -50,7 +47,7 @@ mx_free(void *p)
 		cache = mx_cache_self;
 		if (MX_LIKELY(mx_load(&s->owner, RELAXED) == cache)) {
 			if (MX_UNLIKELY(mx_span_push(s, p)))
-				mx_free_event(cache, s);
+				mx_cache_event(cache, s);
 			return;
 		}
 	}

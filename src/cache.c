@@ -12,8 +12,8 @@
 /* Bytes carved at a time: a fresh span touches only what it hands out.  */
 #define CARVE_BYTES     4096
 
-/* Bytes of others' blocks kept per class for reuse by this thread, and of one
- * span's blocks gathered before they travel.  */
+/* Others' blocks kept per class for reuse by this thread, and blocks of one span
+ * gathered before they travel.  */
 #define ROOM_BYTES      8192
 #define ROOM_MAX        64
 #define PENDING_BYTES   8192

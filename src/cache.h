@@ -46,7 +46,8 @@ struct mx_cache {
 	struct mx_span_queue partial[MX_CLASS_COUNT];
 
 	/* Blocks of other owners that may still join head[c] before the next
-	 * refill.  */
+	 * refill.  The others go home: a thread that kept them all would free
+	 * foreign blocks for ever (larson: 1.8 times the time).  */
 	uint16_t room[MX_CLASS_COUNT];
 
 	struct mx_pending pending[MX_CACHE_PENDING];

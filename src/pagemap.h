@@ -87,12 +87,12 @@ mx_pagemap_entry(const void *p)
 
 /* Where in `span' the record of page I lies.  Most spans are four pages long;
  * in plain order their records would lie 512 bytes apart and share an eighth of
- * the processor's cache sets.  Turned by one place per four pages they share
- * half (larson, 400 spans: 5 % less time).  */
+ * the processor's cache sets.  Turned by one place per four pages, and again per
+ * 32, they share all (larson, 400 spans: 5 % less time).  */
 MX_INLINE size_t
 mx_pagemap_place(size_t i)
 {
-	return (i & ~(size_t)3) | ((i + (i >> 2)) & 3);
+	return (i & ~(size_t)3) | ((i + (i >> 2) + (i >> 5)) & 3);
 }
 
 /* The span that holds P, whose slot's entry is ENTRY.  */

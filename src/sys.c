@@ -146,9 +146,11 @@ enum mx_release
 mx_sys_unused(void *v, size_t n)
 {
 	enum mx_release r;
+	int saved = errno;
 
 	assert_pages(v, n);
 	r = sysUnusedOS(v, n);
+	errno = saved;          /* the one call that free makes */
 	count_call(r != MX_RELEASE_KEPT);
 	if (r == MX_RELEASE_KEPT)
 		return r;
