@@ -113,14 +113,14 @@ mx_free_slow(struct mx_span *s, void *p)
 		free_foreign(p);
 		return;
 	}
-	check_block("free: not the start of a block", s, p);
-	if (s->state == MX_SPAN_LARGE) {
-		mx_heap_give(s);
-	} else {
+	if (MX_LIKELY(s->state == MX_SPAN_SMALL)) {
 		cache = mx_process_cache();
 		mx_cache_put_remote(cache, s, p);
 		mx_process_done(cache);
+		return;
 	}
+	check_block("free: not the start of a block", s, p);
+	mx_heap_give(s);
 }
 
 /* ---- calloc ---- */

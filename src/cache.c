@@ -289,20 +289,27 @@ hash(const struct mx_span *s)
 	return h >> (32 - MX_CACHE_PENDING_BITS);
 }
 
-static void
+MX_NOINLINE static void
+begin_pending(struct mx_cache *cache, struct mx_pending *e, struct mx_span *s)
+{
+	if (e->span != NULL)
+		send_pending(cache, e);
+	e->span = s;
+	e->count = 0;
+	e->head = NULL;
+	e->tail = NULL;
+}
+
+static inline void
 add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 {
 	struct mx_pending *e = &cache->pending[hash(s)];
 
-	if (e->span != s) {
-		if (e->span != NULL)
-			send_pending(cache, e);
-		e->span = s;
-		e->count = 0;
-		e->head = NULL;
-		e->tail = b;
-	}
+	if (MX_UNLIKELY(e->span != s))
+		begin_pending(cache, e, s);
 	b->next = e->head;
+	if (e->head == NULL)
+		e->tail = b;
 	e->head = b;
 	e->count++;
 	if (e->count >= PENDING_MAX || e->count * s->size >= PENDING_BYTES)

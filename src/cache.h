@@ -24,8 +24,10 @@
 #include "span.h"
 
 /* Chains of blocks of other owners' spans that this thread has freed and not
- * yet sent; found by a hash of the span.  */
-#define MX_CACHE_PENDING_BITS 4
+ * yet sent; found by a hash of the span.  64 and not 16: with a dozen classes in
+ * flight chains get long enough to be worth a journey (ring, 4 threads: half the
+ * time).  */
+#define MX_CACHE_PENDING_BITS 6
 #define MX_CACHE_PENDING (1 << MX_CACHE_PENDING_BITS)
 
 struct mx_pending {
