@@ -80,8 +80,10 @@ mx_cache_take(struct mx_cache *cache, unsigned c)
 {
 	struct mx_block *b = cache->head[c];
 
-	if (MX_LIKELY(b != NULL))
+	if (MX_LIKELY(b != NULL)) {
 		cache->head[c] = b->next;
+		__builtin_prefetch(b->next, 1);
+	}
 	return b;
 }
 

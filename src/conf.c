@@ -44,7 +44,7 @@ static const struct option options[] = {
 	    "free memory that may stay, in percent of memory in use" },
 	{ "decay_ms", COUNT, AT(decay_ms), 0, 3600000, 1000,
 	    "age at which free memory goes back, in milliseconds" },
-	{ "huge", BOOL, AT(huge), 0, 1, 1,
+	{ "huge", BOOL, AT(huge), 0, 1, 0,
 	    "ask for huge pages where memory fills densely" },
 	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 16 * MX_MIB,
 	    "memory in use from which huge pages are asked for" },
