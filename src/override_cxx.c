@@ -31,9 +31,28 @@ struct nothrow;
 
 typedef void handler(void);
 
-/* std::get_new_handler() and std::__throw_bad_alloc().  */
-extern handler *_ZSt15get_new_handlerv(void) __attribute__((weak));
-extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
+/* std::get_new_handler() and std::__throw_bad_alloc().  Weak in the shared
+ * library, which may serve a program without C++.  The archive's copy is only
+ * linked into programs that use operator new, and there a weak name would not
+ * bring the two in.  */
+#ifdef PIC
+# define MAYBE __attribute__((weak))
+#else
+# define MAYBE
+#endif
+extern handler *_ZSt15get_new_handlerv(void) MAYBE;
+extern void _ZSt17__throw_bad_allocv(void) MAYBE;
+
+static bool
+is_cxx_linked(void)
+{
+#ifdef PIC
+	return _ZSt15get_new_handlerv != NULL &&
+	    _ZSt17__throw_bad_allocv != NULL;
+#else
+	return true;
+#endif
+}
 
 static void *
 allocate(size_t n, size_t align)
@@ -65,7 +84,7 @@ new_failed(size_t n, size_t align)
 	void *(*plain)(size_t);
 	void *(*aligned)(size_t, size_t);
 
-	if (_ZSt15get_new_handlerv != NULL && _ZSt17__throw_bad_allocv != NULL)
+	if (is_cxx_linked())
 		return new_loop(n, align);
 	*(void **)&plain = dlsym(RTLD_NEXT, "_Znw" SZ);
 	*(void **)&aligned = dlsym(RTLD_NEXT, "_Znw" SZ "St11align_val_t");
@@ -77,8 +96,10 @@ new_failed(size_t n, size_t align)
 	    "bad_alloc", NULL);
 }
 
+#ifdef PIC
 /* Only C++ can catch what a new-handler throws, so the next definition has to
- * run it; without one the answer is NULL, which nothrow allows.  */
+ * run it; without one the answer is NULL, which nothrow allows.  The archive
+ * leaves these forms to libstdc++, whose own call the throwing ones, ours.  */
 MX_COLD static void *
 new_nothrow_failed(size_t n, size_t align, const struct nothrow *t)
 {
@@ -92,6 +113,7 @@ new_nothrow_failed(size_t n, size_t align, const struct nothrow *t)
 		return plain != NULL ? plain(n, t) : NULL;
 	return aligned != NULL ? aligned(n, align, t) : NULL;
 }
+#endif
 
 MX_INLINE void *
 new_(size_t n)
@@ -102,19 +124,20 @@ new_(size_t n)
 }
 
 MX_INLINE void *
-new_nothrow(size_t n, const struct nothrow *t)
-{
-	void *p = mx_malloc(n);
-
-	return MX_LIKELY(p != NULL) ? p : new_nothrow_failed(n, 0, t);
-}
-
-MX_INLINE void *
 new_aligned(size_t n, size_t align)
 {
 	void *p = mx_aligned_alloc(align, n);
 
 	return MX_LIKELY(p != NULL) ? p : new_failed(n, align);
+}
+
+#ifdef PIC
+MX_INLINE void *
+new_nothrow(size_t n, const struct nothrow *t)
+{
+	void *p = mx_malloc(n);
+
+	return MX_LIKELY(p != NULL) ? p : new_nothrow_failed(n, 0, t);
 }
 
 MX_INLINE void *
@@ -124,6 +147,7 @@ new_aligned_nothrow(size_t n, size_t align, const struct nothrow *t)
 
 	return MX_LIKELY(p != NULL) ? p : new_nothrow_failed(n, align, t);
 }
+#endif
 
 #define NEW(name, parameters, call) \
 	MX_EXPORT void *name parameters; \
@@ -135,20 +159,22 @@ new_aligned_nothrow(size_t n, size_t align, const struct nothrow *t)
 
 NEW(NAME(_Znw,), (size_t n), new_(n))
 NEW(NAME(_Zna,), (size_t n), new_(n))
-NEW(NAME(_Znw, RKSt9nothrow_t), (size_t n, const struct nothrow *t),
-    new_nothrow(n, t))
-NEW(NAME(_Zna, RKSt9nothrow_t), (size_t n, const struct nothrow *t),
-    new_nothrow(n, t))
 NEW(NAME(_Znw, St11align_val_t), (size_t n, size_t align),
     new_aligned(n, align))
 NEW(NAME(_Zna, St11align_val_t), (size_t n, size_t align),
     new_aligned(n, align))
+#ifdef PIC
+NEW(NAME(_Znw, RKSt9nothrow_t), (size_t n, const struct nothrow *t),
+    new_nothrow(n, t))
+NEW(NAME(_Zna, RKSt9nothrow_t), (size_t n, const struct nothrow *t),
+    new_nothrow(n, t))
 NEW(NAME(_Znw, St11align_val_tRKSt9nothrow_t),
     (size_t n, size_t align, const struct nothrow *t),
     new_aligned_nothrow(n, align, t))
 NEW(NAME(_Zna, St11align_val_tRKSt9nothrow_t),
     (size_t n, size_t align, const struct nothrow *t),
     new_aligned_nothrow(n, align, t))
+#endif
 
 DELETE(_ZdlPv, (void *p), (void)0)
 DELETE(_ZdaPv, (void *p), (void)0)

@@ -40,7 +40,9 @@ script_tests = \
 	%D%/version.sh \
 	%D%/symbols.sh \
 	%D%/fastpath.sh \
-	%D%/cmd.sh
+	%D%/cmd.sh \
+	%D%/linked.sh \
+	%D%/preload.sh
 
 TESTS += $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/fastpath.x86_64.golden
@@ -49,12 +51,22 @@ EXTRA_DIST += $(script_tests) %D%/fastpath.x86_64.golden
 # Unit tests: one per module, the core on a fake system
 ###############################################################################
 
-unit_tests =
+unit_tests = \
+	%D%/check_fake_os \
+	%D%/check_fake_refuse
 
+%C%_check_fake_os_SOURCES = %D%/check_fake_os.c %D%/check_fake.h
+%C%_check_fake_refuse_SOURCES = %D%/check_fake_refuse.c %D%/check_fake.h
+
+# The usage report reads the real /proc, so it is under the fake system too.
 check_LTLIBRARIES += libfake.la
 libfake_la_SOURCES = \
 	%D%/fake_os.h %D%/fake_os.c \
 	%D%/fake_pages.h %D%/fake_pages.c
+if !OS_AIX
+libfake_la_SOURCES += src/usage_linux.c
+unit_tests += %D%/check_usage
+endif
 
 # Every program without an LDADD of its own is a unit test.
 LDADD = libcore.la libfake.la $(CHECK_LIBS)
@@ -63,3 +75,37 @@ if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
+
+###############################################################################
+# Programs that know nothing of memaix.  tests/linked.sh preloads it into them,
+# and links them with it in each way.
+###############################################################################
+
+plain_programs = \
+	%D%/interface_test \
+	%D%/stress_threads \
+	%D%/fork_test \
+	%D%/thread_churn \
+	%D%/grow_free
+check_PROGRAMS += $(plain_programs)
+
+%C%_interface_test_SOURCES = \
+	%D%/interface_test.c %D%/interface_align.c %D%/interface_report.c \
+	%D%/interface_random.c %D%/interface.h %D%/plain.h
+%C%_stress_threads_SOURCES = %D%/stress_threads.c %D%/plain.h
+%C%_fork_test_SOURCES = %D%/fork_test.c %D%/plain.h
+%C%_thread_churn_SOURCES = %D%/thread_churn.c %D%/plain.h
+%C%_grow_free_SOURCES = %D%/grow_free.c %D%/plain.h
+%C%_interface_test_LDADD =
+%C%_stress_threads_LDADD =
+%C%_fork_test_LDADD =
+%C%_thread_churn_LDADD =
+%C%_grow_free_LDADD =
+
+EXTRA_DIST += \
+	%D%/cxx_test.cc \
+	%D%/preload/bash.bash %D%/preload/debug.c %D%/preload/git.sh \
+	%D%/preload/limit.py %D%/preload/many.mk %D%/preload/node.js \
+	%D%/preload/perl.pl %D%/preload/programs.sh %D%/preload/python.py \
+	%D%/preload/redis_digest.lua %D%/preload/redis_fill.lua \
+	%D%/preload/sqlite.sql %D%/preload/templates.cc
