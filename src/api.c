@@ -102,8 +102,8 @@ check_block(const char *what, const struct mx_span *s, const void *p)
 		mx_panic(what, p);
 }
 
-MX_NOINLINE void
-mx_free_slow(struct mx_span *s, void *p)
+MX_COLD static void
+free_cold(struct mx_span *s, void *p)
 {
 	struct mx_cache *cache;
 
@@ -113,14 +113,26 @@ mx_free_slow(struct mx_span *s, void *p)
 		free_foreign(p);
 		return;
 	}
-	if (MX_LIKELY(s->state == MX_SPAN_SMALL)) {
-		cache = mx_process_cache();
-		mx_cache_put_remote(cache, s, p);
-		mx_process_done(cache);
+	check_block("free: not the start of a block", s, p);
+	if (s->state == MX_SPAN_LARGE) {
+		mx_heap_give(s);
 		return;
 	}
-	check_block("free: not the start of a block", s, p);
-	mx_heap_give(s);
+	cache = mx_process_cache();
+	mx_cache_put_remote(cache, s, p);
+	mx_process_done(cache);
+}
+
+MX_HOT void
+mx_free_slow(struct mx_span *s, void *p)
+{
+	struct mx_cache *cache = mx_cache_self;
+
+	if (MX_LIKELY(s != NULL && s->state == MX_SPAN_SMALL &&
+	    cache != &mx_cache_empty))
+		mx_cache_put_remote(cache, s, p);
+	else
+		free_cold(s, p);
 }
 
 /* ---- calloc ---- */

@@ -300,7 +300,7 @@ begin_pending(struct mx_cache *cache, struct mx_pending *e, struct mx_span *s)
 	e->tail = NULL;
 }
 
-static inline void
+MX_NOINLINE static void
 add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 {
 	struct mx_pending *e = &cache->pending[hash(s)];
@@ -316,28 +316,34 @@ add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 		send_pending(cache, e);
 }
 
-void
+/* P's span is CACHE's own, or was and may be again.  */
+MX_NOINLINE static void
+put_home(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
+{
+	if (mx_load(&s->owner, RELAXED) != cache && !adopt(cache, s))
+		add_pending(cache, s, b);
+	else if (mx_span_push(s, b))
+		mx_cache_event(cache, s);
+}
+
+MX_HOT void
 mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 {
 	unsigned c = s->class_;
 	struct mx_cache *owner = mx_load(&s->owner, RELAXED);
 	struct mx_block *b = p;
 
-	if (owner == NULL && mx_load(&s->home, RELAXED) == cache &&
-	    adopt(cache, s))
-		owner = cache;
-	if (owner == cache) {
-		if (mx_span_push(s, p))
-			mx_cache_event(cache, s);
-		return;
-	}
-	if (cache->room[c] > 0) {
+	if (owner == NULL)
+		owner = mx_load(&s->home, RELAXED);
+	if (MX_UNLIKELY(owner == cache)) {
+		put_home(cache, s, b);
+	} else if (cache->room[c] > 0) {
 		cache->room[c]--;
 		b->next = cache->head[c];
 		cache->head[c] = b;
-		return;
+	} else {
+		add_pending(cache, s, b);
 	}
-	add_pending(cache, s, b);
 }
 
 /* ---- birth and death ---- */
