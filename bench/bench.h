@@ -117,6 +117,18 @@ bench_free(void *p)
 	free(bench_hide(p));
 }
 
+/* What a thread does with a block that another one filled: read it, then free
+ * it.  Without the read the block's memory would never have to travel from one
+ * processor to the other, and it does in every program.  */
+static inline void
+bench_consume(void *p)
+{
+	const volatile unsigned char *c = p;
+
+	(void)c[0];
+	bench_free(p);
+}
+
 /* A random state that differs for every SEED.  */
 static inline uint64_t
 bench_seed(uint64_t seed)

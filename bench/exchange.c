@@ -41,7 +41,7 @@ drop(struct batch *batch)
 	if (batch == NULL)
 		return;
 	for (int i = 0; i < BATCH; i++)
-		bench_free(batch->block[i]);
+		bench_consume(batch->block[i]);
 	bench_free(batch);
 }
 

@@ -58,7 +58,7 @@ consume(struct ring *r)
 			pthread_cond_wait(&r->not_empty, &r->lock);
 		pthread_mutex_unlock(&r->lock);
 		for (int k = 0; k < BATCH; k++)
-			bench_free(slot[k]);
+			bench_consume(slot[k]);
 		pthread_mutex_lock(&r->lock);
 		r->tail++;
 		pthread_cond_signal(&r->not_full);
