@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "conf.h"
 #include "heap.h"
 #include "panic.h"
 #include "process.h"
@@ -185,7 +186,7 @@ resize_large(struct mx_span *s, size_t n)
 	t = mx_heap_take_large(n, MX_PAGE, &zero);
 	if (t == NULL)
 		return no_memory();
-	if (mx_sys_move(t->base, s->base, old) != 0)
+	if (!mx_conf.move || mx_sys_move(t->base, s->base, old) != 0)
 		memcpy(t->base, s->base, old);
 	mx_heap_give(s);
 	return t->base;

@@ -44,6 +44,8 @@ static const struct option options[] = {
 	    "free memory that may stay, in percent of memory in use" },
 	{ "decay_ms", COUNT, AT(decay_ms), 0, 3600000, 1000,
 	    "age at which free memory goes back, in milliseconds" },
+	{ "move", BOOL, AT(move), 0, 1, 1,
+	    "grow a large block by moving its pages, not by copying" },
 	{ "huge", BOOL, AT(huge), 0, 1, 0,
 	    "ask for huge pages where memory fills densely" },
 	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 16 * MX_MIB,

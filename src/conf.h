@@ -18,6 +18,7 @@ struct mx_conf {
 	bool verbose;
 	bool stats;
 	bool stats_json;
+	bool move;
 	bool huge;
 	size_t arena;           /* bytes */
 	size_t dirty_min;       /* bytes */

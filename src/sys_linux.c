@@ -173,9 +173,11 @@ sysLimitOS(void)
 size_t
 sysResidentOS(void *v, size_t n)
 {
-	unsigned char vec[1024];
+	/* Room for a byte per 4 KiB whatever the page: an emulator that thinks
+	 * in its host's pages (qemu-user) writes that many.  */
+	unsigned char vec[2048];
 	size_t page = sysPageSizeOS();
-	size_t step = sizeof vec * page;
+	size_t step = sizeof vec * 4096;
 	size_t resident = 0;
 
 	for (char *p = v; n > 0; p += step) {

@@ -42,6 +42,9 @@ do_call(enum fake_os_call call)
 		return sysMoveOS(v, v + page, page) == 0;
 	case FAKE_THREAD_EXIT:
 		return sysThreadExitOS(at_exit, &one) == 0;
+	case FAKE_RESIDENT:
+		v = make(FAKE_PREPARED, page);
+		return sysResidentOS(v, page) != SIZE_MAX;
 	default:
 		v = make(FAKE_READY, page);
 		return call_on(call, v, page);
@@ -140,6 +143,24 @@ START_TEST(test_secure)
 }
 END_TEST
 
+START_TEST(test_resident)
+{
+	char *v = make(FAKE_READY, 3000 * page);
+
+	ck_assert_uint_eq(sysResidentOS(v, 3000 * page), 0);
+	for (size_t i = 0; i < 3000; i += 3)
+		v[i * page] = 1;
+	ck_assert_uint_eq(sysResidentOS(v, 3000 * page), 1000 * page);
+	ck_assert_uint_eq(sysResidentOS(v + page, 2 * page), 0);
+	ck_assert_int_eq(sysUnusedOS(v, 300 * page), MX_RELEASE_ZERO);
+	ck_assert_uint_eq(sysResidentOS(v, 3000 * page), 900 * page);
+	fake_os_check();
+	v = make(FAKE_RESERVED, page);
+	ck_assert_uint_eq(sysResidentOS(v, page), SIZE_MAX);
+	assert_wrong("sysResidentOS", "Reserved");
+}
+END_TEST
+
 static void *
 thread(void *arg)
 {
@@ -219,6 +240,7 @@ main(void)
 	tcase_add_test(tc, test_refuse_any_nth);
 	tcase_add_test(tc, test_clock);
 	tcase_add_test(tc, test_secure);
+	tcase_add_test(tc, test_resident);
 	tcase_add_test(tc, test_thread_exit);
 	tcase_add_loop_test_raise_signal(tc, test_touch_dies, SIGSEGV,
 	    FAKE_NONE, FAKE_PREPARED);

@@ -264,6 +264,20 @@ sysSecureOS(void)
 	return is()->secure;
 }
 
+size_t
+sysResidentOS(void *v, size_t n)
+{
+	size_t resident = SIZE_MAX;
+
+	fake_enter();
+	if (!fake_is_refused(FAKE_RESIDENT) &&
+	    fake_is_legal(FAKE_RESIDENT, v, n, FAKE_BIT(FAKE_PREPARED) |
+	    FAKE_BIT(FAKE_READY)))
+		resident = fake_resident(v, n);
+	fake_leave();
+	return resident;
+}
+
 uint64_t
 sysClockOS(void)
 {

@@ -37,6 +37,7 @@ enum fake_os_call {
 	FAKE_ALLOC,
 	FAKE_MOVE,
 	FAKE_THREAD_EXIT,
+	FAKE_RESIDENT,
 	FAKE_ANY                /* all of the above, counted together */
 };
 
@@ -64,8 +65,9 @@ struct fake_os_options {
 void fake_os_reset(const struct fake_os_options *options);
 
 /* The NTH call of CALL from here (1: the next one) is refused as the system
- * would: ENOMEM, MX_RELEASE_KEPT or MX_HUGE_UNSUPPORTED.  FOREVER: and every
- * later one.  One rule for each CALL, one for FAKE_ANY; NTH 0 removes it.  */
+ * would: ENOMEM, MX_RELEASE_KEPT, MX_HUGE_UNSUPPORTED or "does not say".
+ * FOREVER: and every later one.  One rule for each CALL, one for FAKE_ANY; NTH 0
+ * removes it.  */
 void fake_os_refuse(enum fake_os_call call, unsigned nth, bool forever);
 void fake_os_refuse_nothing(void);
 

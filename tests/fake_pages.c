@@ -21,7 +21,7 @@ struct fake fake;
 static const char *const call_names[] = {
 	"sysReserveOS", "sysMapOS", "sysUsedOS", "sysUnusedOS",
 	"sysHugePageOS", "sysNoHugePageOS", "sysFaultOS", "sysFreeOS",
-	"sysAllocOS", "sysMoveOS", "sysThreadExitOS"
+	"sysAllocOS", "sysMoveOS", "sysThreadExitOS", "sysResidentOS"
 };
 static const char *const state_names[] = {
 	"None", "Reserved", "Prepared", "Ready"
@@ -205,6 +205,24 @@ void
 fake_zero(void *v, size_t n)
 {
 	fake_must(madvise(v, n, MADV_DONTNEED) == 0, "fake_os: madvise");
+}
+
+size_t
+fake_resident(const void *v, size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char vec[256];
+	size_t resident = 0;
+
+	for (size_t at = 0; at < n; at += sizeof vec * page) {
+		size_t part = mx_min(n - at, sizeof vec * page);
+
+		fake_must(mincore((char *)(uintptr_t)v + at, part, vec) == 0,
+		    "fake_os: mincore");
+		for (size_t i = 0; i < part / page; i++)
+			resident += (vec[i] & 1) * page;
+	}
+	return resident;
 }
 
 void

@@ -66,6 +66,9 @@ void fake_become(void *v, size_t n, enum fake_os_state state);
 /* The bytes of a range become zero, and its real memory goes.  */
 void fake_zero(void *v, size_t n);
 
+/* Bytes of a range inside the area that have real memory.  */
+size_t fake_resident(const void *v, size_t n);
+
 /* Mark the pages of a legal range as part of large ones, or not.  */
 void fake_mark_huge(void *v, size_t n, bool huge);
 

@@ -42,6 +42,8 @@ script_tests = \
 	%D%/fastpath.sh \
 	%D%/cmd.sh \
 	%D%/linked.sh \
+	%D%/aix-objects.sh \
+	%D%/ppc64.sh \
 	%D%/preload.sh
 
 TESTS += $(script_tests)
@@ -104,6 +106,21 @@ check_PROGRAMS += $(plain_programs)
 
 EXTRA_DIST += \
 	%D%/cxx_test.cc \
+	%D%/aix/imports.allow \
+	%D%/aix/include/aixdecl.h \
+	%D%/aix/include/errno.h \
+	%D%/aix/include/fcntl.h \
+	%D%/aix/include/malloc.h \
+	%D%/aix/include/procinfo.h \
+	%D%/aix/include/pthread.h \
+	%D%/aix/include/stdlib.h \
+	%D%/aix/include/string.h \
+	%D%/aix/include/time.h \
+	%D%/aix/include/unistd.h \
+	%D%/aix/include/sys/mman.h \
+	%D%/aix/include/sys/resource.h \
+	%D%/aix/include/sys/shm.h \
+	%D%/aix/include/sys/time.h \
 	%D%/preload/bash.bash %D%/preload/debug.c %D%/preload/git.sh \
 	%D%/preload/limit.py %D%/preload/many.mk %D%/preload/node.js \
 	%D%/preload/perl.pl %D%/preload/programs.sh %D%/preload/python.py \

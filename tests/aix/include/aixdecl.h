@@ -1,0 +1,114 @@
+/* aixdecl.h - the part of AIX's headers that memaix uses, for compiling its AIX
+ * sources where there is no AIX.  Never used on a real one.
+ *
+ * Every constant has its source in short: H53 = AIX 5.3 headers in a public
+ * index, GoDefs = golang defs_aix_ppc64.go, rustlibc = rust-lang/libc
+ * src/unix/aix, IBM = ibm.com/docs, POSIX.  The other headers of this folder
+ * only include this one.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#ifndef AIXDECL_H
+#define AIXDECL_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef long ssize_t;                   /* POSIX; 64-bit: rustlibc */
+typedef long off_t;                     /* rustlibc */
+typedef int pid_t;                      /* rustlibc, 32 bits */
+typedef unsigned int uid_t, gid_t, mode_t;      /* rustlibc */
+
+/* errno.h: rustlibc, GoDefs */
+extern int *_Errno(void);
+#define errno (*_Errno())
+#define EINTR 4
+#define EAGAIN 11
+#define ENOMEM 12
+#define EINVAL 22
+#define ESRCH 3
+#define ENOSYS 109
+
+/* sys/mman.h: H53, rustlibc */
+#define PROT_NONE 0
+#define PROT_READ 1
+#define PROT_WRITE 2
+#define MAP_PRIVATE 2
+#define MAP_ANONYMOUS 0x10
+#define MAP_FIXED 0x100
+#define MAP_FAILED ((void *)-1)
+void *mmap(void *, size_t, int, int, int, off_t);
+int munmap(void *, size_t);
+int mprotect(void *, size_t, int);
+int mincore(char *, size_t, char *);
+
+/* sys/shm.h: H53 */
+#define DISCLAIM_ZEROMEM 1
+int disclaim64(void *, size_t, unsigned long);
+
+/* unistd.h: rustlibc */
+#define _SC_PAGESIZE 48
+#define STDERR_FILENO 2
+long sysconf(int);
+pid_t getpid(void);
+uid_t getuid(void);
+uid_t geteuid(void);
+gid_t getgid(void);
+gid_t getegid(void);
+ssize_t write(int, const void *, size_t);
+int close(int);
+
+/* fcntl.h: rustlibc */
+#define O_WRONLY 1
+#define O_APPEND 8
+#define O_CREAT 0x100
+#define O_CLOEXEC 0x800000
+int open(const char *, int, ...);
+
+/* time.h: rustlibc */
+struct timespec { long tv_sec; long tv_nsec; };
+#define CLOCK_MONOTONIC 10
+int clock_gettime(long long, struct timespec *);
+
+/* pthread.h: rustlibc; mutex of 8 longs, first word 0, second 2 */
+typedef unsigned int pthread_t, pthread_key_t;
+typedef struct { long word[8]; } pthread_mutex_t;
+#define PTHREAD_MUTEX_INITIALIZER { { 0, 2, 0, 0, 0, 0, 0, 0 } }
+int pthread_mutex_lock(pthread_mutex_t *);
+int pthread_mutex_unlock(pthread_mutex_t *);
+int pthread_key_create(pthread_key_t *, void (*)(void *));
+int pthread_setspecific(pthread_key_t, const void *);
+
+/* string.h, stdlib.h: ISO C */
+void *memcpy(void *, const void *, size_t);
+void *memset(void *, int, size_t);
+int memcmp(const void *, const void *, size_t);
+size_t strlen(const char *);
+char *strchr(const char *, int);
+char *strstr(const char *, const char *);
+int strncmp(const char *, const char *, size_t);
+size_t strcspn(const char *, const char *);
+_Noreturn void abort(void);
+void *malloc(size_t);
+void free(void *);
+void *calloc(size_t, size_t);
+void *realloc(void *, size_t);
+int posix_memalign(void **, size_t, size_t);
+
+/* malloc.h: rustlibc */
+struct mallinfo {
+	unsigned long arena;
+	int ordblks, smblks, hblks, hblkhd;
+	unsigned long usmblks, fsmblks, uordblks, fordblks;
+	int keepcost;
+};
+
+/* procinfo.h: H53; only the members that are used, so the size is not AIX's */
+struct fdsinfo64;
+struct procentry64 {
+	uint64_t pi_size, pi_drss, pi_trss;
+	int pi_data_l2psize, pi_text_l2psize;
+};
+
+#endif /* AIXDECL_H */

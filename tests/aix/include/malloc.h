@@ -1,0 +1,2 @@
+/* malloc.h - see aixdecl.h.  SPDX-License-Identifier: MIT  */
+#include "aixdecl.h"

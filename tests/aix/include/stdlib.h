@@ -1,0 +1,2 @@
+/* stdlib.h - see aixdecl.h.  SPDX-License-Identifier: MIT  */
+#include "aixdecl.h"

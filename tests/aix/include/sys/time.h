@@ -1,0 +1,2 @@
+/* sys/time.h - see aixdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../aixdecl.h"
