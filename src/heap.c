@@ -5,6 +5,7 @@
 #include "heap.h"
 
 #include <errno.h>
+#include <sched.h>
 
 #include "arena.h"
 #include "conf.h"
@@ -34,6 +35,18 @@ void
 mx_heap_lock(void)
 {
 	mx_lock(&lock);
+}
+
+void
+mx_heap_lock_idle(void)
+{
+	for (;;) {
+		mx_lock(&lock);
+		if (!releasing)
+			return;
+		mx_unlock(&lock);
+		(void)sched_yield();
+	}
 }
 
 void

@@ -46,6 +46,10 @@ bool mx_heap_resize(struct mx_span *s, size_t n);
 bool mx_heap_trim(void);
 
 void mx_heap_lock(void);
+
+/* The same, when no thread is giving pages back: for fork, since the child would
+ * lose the run that such a thread has in hand.  */
+void mx_heap_lock_idle(void);
 void mx_heap_unlock(void);
 void mx_heap_lock_init(void);
 

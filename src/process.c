@@ -95,11 +95,28 @@ mx_process_done(struct mx_cache *cache)
 		mx_unlock(&shared_lock);
 }
 
+/* Programs that check their output, such as coreutils, close standard error in
+ * an exit handler, before our turn comes; so statistics go to a copy of it.  */
+static int stats_fd = STDERR_FILENO;
+
+static void
+keep_stderr(void)
+{
+	int fd;
+
+	if (!mx_conf.stats && !mx_conf.stats_json)
+		return;
+	fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+	if (fd >= 0)
+		stats_fd = fd;
+}
+
 void
 mx_process_start(void)
 {
 	mx_process_done(mx_process_cache());
 	mx_store(&started, true, RELAXED);
+	keep_stderr();
 	if (mx_conf.help)
 		mx_conf_help(STDERR_FILENO);
 	if (mx_conf.verbose)
@@ -136,7 +153,7 @@ void
 mx_process_exit(void)
 {
 	struct mx_out o;
-	int fd = STDERR_FILENO;
+	int fd = stats_fd;
 
 	if (!initialized || (!mx_conf.stats && !mx_conf.stats_json))
 		return;
@@ -145,7 +162,7 @@ mx_process_exit(void)
 	if (fd < 0) {
 		mx_out_message("stats_file: %s cannot be opened (errno %d); "
 		    "using standard error", mx_conf.stats_file, errno);
-		fd = STDERR_FILENO;
+		fd = stats_fd;
 	}
 	mx_out_init_fd(&o, fd);
 	if (mx_conf.stats)
@@ -153,7 +170,7 @@ mx_process_exit(void)
 	if (mx_conf.stats_json)
 		mx_stats_json(&o);
 	mx_out_done(&o);
-	if (fd != STDERR_FILENO)
+	if (fd != stats_fd)
 		close(fd);
 }
 
@@ -165,7 +182,7 @@ mx_process_fork_prepare(void)
 	mx_lock(&shared_lock);
 	mx_cache_lock();
 	mx_central_lock_all();
-	mx_heap_lock();
+	mx_heap_lock_idle();
 	mx_meta_lock();
 }
 

@@ -42,6 +42,7 @@ script_tests = \
 	%D%/fastpath.sh \
 	%D%/cmd.sh \
 	%D%/linked.sh \
+	%D%/stats.sh \
 	%D%/aix-objects.sh \
 	%D%/ppc64.sh \
 	%D%/preload.sh
@@ -113,6 +114,7 @@ EXTRA_DIST += \
 	%D%/aix/include/malloc.h \
 	%D%/aix/include/procinfo.h \
 	%D%/aix/include/pthread.h \
+	%D%/aix/include/sched.h \
 	%D%/aix/include/stdlib.h \
 	%D%/aix/include/string.h \
 	%D%/aix/include/time.h \

@@ -64,7 +64,12 @@ int close(int);
 #define O_APPEND 8
 #define O_CREAT 0x100
 #define O_CLOEXEC 0x800000
+#define F_DUPFD_CLOEXEC 16
 int open(const char *, int, ...);
+int fcntl(int, int, ...);
+
+/* sched.h: POSIX */
+int sched_yield(void);
 
 /* time.h: rustlibc */
 struct timespec { long tv_sec; long tv_nsec; };

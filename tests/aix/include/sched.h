@@ -1,0 +1,2 @@
+/* sched.h - see aixdecl.h.  SPDX-License-Identifier: MIT  */
+#include "aixdecl.h"

@@ -1,0 +1,194 @@
+/* check_span.c - unit tests of blocks in a span and of queues of spans.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "check_core.h"
+#include "span.h"
+
+static char memory[MX_MIB] MX_ALIGNED(16384);
+static struct mx_span span;
+
+/* A span of class C in `memory', of which N blocks were handed out.  */
+static void
+make_span(unsigned c, uint32_t n)
+{
+	memset(&span, 0, sizeof span);
+	span.base = memory;
+	span.class_ = (uint8_t)c;
+	span.state = MX_SPAN_SMALL;
+	span.pages = mx_class_pages[c];
+	span.size = (uint32_t)mx_class_size(c);
+	span.blocks = (uint32_t)(((size_t)span.pages << MX_PAGE_SHIFT) /
+	    span.size);
+	span.list = &span.local;
+	span.carved = span.left = n;
+}
+
+static struct mx_block *
+block(size_t i)
+{
+	return (struct mx_block *)(void *)(memory + i * span.size);
+}
+
+START_TEST(test_push)
+{
+	make_span(3, 3);
+	ck_assert(!mx_span_push(&span, block(1)));
+	ck_assert(!mx_span_push(&span, block(0)));
+	ck_assert_uint_eq(span.left, 1);
+	ck_assert(mx_span_push(&span, block(2)));
+	ck_assert_uint_eq(span.left, 0);
+	ck_assert_ptr_eq(span.local, block(2));
+	ck_assert_ptr_eq(block(2)->next, block(0));
+	ck_assert_ptr_eq(block(0)->next, block(1));
+	ck_assert_ptr_null(block(1)->next);
+}
+END_TEST
+
+/* A current span's blocks go where `list' points.  */
+START_TEST(test_push_elsewhere)
+{
+	struct mx_block *head = NULL;
+
+	make_span(3, 4);
+	span.list = &head;
+	span.left = MX_SPAN_MANY;
+	ck_assert(!mx_span_push(&span, block(0)));
+	ck_assert_ptr_eq(head, block(0));
+	ck_assert_ptr_null(span.local);
+	ck_assert(!mx_span_push_chain(&span, block(1), block(1), 1));
+	ck_assert_ptr_eq(head, block(1));
+	ck_assert_ptr_eq(head->next, block(0));
+	span.left = 1;
+	ck_assert(mx_span_push(&span, block(2)));
+}
+END_TEST
+
+START_TEST(test_push_chain)
+{
+	make_span(0, 6);
+	for (size_t i = 0; i < 4; i++)
+		block(i)->next = block(i + 1);
+	ck_assert(!mx_span_push(&span, block(5)));
+	ck_assert(mx_span_push_chain(&span, block(0), block(4), 5));
+	ck_assert_uint_eq(span.left, 0);
+	ck_assert_ptr_eq(span.local, block(0));
+	ck_assert_ptr_eq(block(4)->next, block(5));
+	ck_assert_ptr_null(block(5)->next);
+}
+END_TEST
+
+#ifdef MX_DEBUG
+START_TEST(test_push_too_many_dies)
+{
+	make_span(0, 2);
+	block(0)->next = block(1);
+	block(1)->next = block(2);
+	(void)mx_span_push_chain(&span, block(0), block(2), 3);
+}
+END_TEST
+#endif
+
+/* Of all bytes around a span, those where a block begins, and no others.  */
+START_TEST(test_is_block)
+{
+	size_t bytes, bad = 0;
+
+	make_span((unsigned)_i, 0);
+	span.base = memory + MX_PAGE;
+	bytes = (size_t)span.pages << MX_PAGE_SHIFT;
+	for (size_t i = 0; i < bytes + 2 * MX_PAGE; i++) {
+		bool inside = i >= MX_PAGE && i - MX_PAGE < bytes;
+		size_t offset = i - MX_PAGE;
+		bool want = inside && offset % span.size == 0 &&
+		    offset / span.size < span.blocks;
+
+		bad += mx_span_is_block(&span, memory + i) != want;
+	}
+	ck_assert_uint_eq(bad, 0);
+	ck_assert(!mx_span_is_block(&span, NULL));
+	ck_assert(!mx_span_is_block(&span, (void *)UINTPTR_MAX));
+}
+END_TEST
+
+/* Queues, against an array.  */
+
+#define SPANS 20
+
+static struct mx_span spans[SPANS];
+static struct mx_span *model[SPANS];
+static size_t used;
+
+static void
+expect_queue(const struct mx_span_queue *q)
+{
+	const struct mx_span *prev = NULL;
+	const struct mx_span *s = q->first;
+
+	for (size_t i = 0; i < used; i++) {
+		expect(s == model[i]);
+		expect(s->prev == prev);
+		prev = s;
+		s = s->next;
+	}
+	expect(s == NULL);
+	expect(q->last == prev);
+}
+
+START_TEST(test_queue)
+{
+	struct mx_span_queue q = { NULL, NULL };
+	struct mx_span *s;
+	size_t i;
+
+	property_start();
+	for (property_steps(20000)) {
+		s = &spans[property_below(SPANS)];
+		for (i = 0; i < used && model[i] != s; i++)
+			continue;
+		if (i == used) {
+			mx_span_append(&q, s);
+			model[used++] = s;
+		} else {
+			mx_span_unlink(&q, s);
+			expect(s->next == NULL && s->prev == NULL);
+			used--;
+			memmove(&model[i], &model[i + 1],
+			    (used - i) * sizeof model[0]);
+		}
+		expect_queue(&q);
+	}
+}
+END_TEST
+
+/* The line that strangers read is not the one that the owner writes.  */
+START_TEST(test_layout)
+{
+	ck_assert_uint_eq(sizeof span, MX_CACHE_LINE);
+	ck_assert_uint_lt(offsetof(struct mx_span, owner), 64);
+	ck_assert_uint_lt(offsetof(struct mx_span, home), 64);
+	ck_assert_uint_ge(offsetof(struct mx_span, list), 64);
+	ck_assert_uint_ge(offsetof(struct mx_span, left), 64);
+	ck_assert_uint_ge(offsetof(struct mx_span, carved), 64);
+	ck_assert_uint_le(sizeof(struct mx_block), MX_BLOCK_ALIGN);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("span");
+	TCase *tc = add_case(s, "blocks");
+
+	tcase_add_test(tc, test_push);
+	tcase_add_test(tc, test_push_elsewhere);
+	tcase_add_test(tc, test_push_chain);
+#ifdef MX_DEBUG
+	tcase_add_test_raise_signal(tc, test_push_too_many_dies, SIGABRT);
+#endif
+	tcase_add_loop_test(tc, test_is_block, 0, MX_CLASS_COUNT);
+	tc = add_case(s, "queue");
+	tcase_add_test(tc, test_queue);
+	tcase_add_test(tc, test_layout);
+	return run(s);
+}
