@@ -19,7 +19,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "aix_assert.h"
+/* What this file believes of the system's headers, checked wherever it is compiled
+ * (sources: doc/aix.md).  */
+_Static_assert(PROT_NONE == 0 && PROT_READ == 1 && PROT_WRITE == 2, "PROT_*");
+_Static_assert(MAP_PRIVATE == 2 && MAP_ANONYMOUS == 0x10, "MAP_*");
+_Static_assert(MAP_FIXED == 0x100, "MAP_FIXED");
+_Static_assert(ENOMEM == 12 && EINVAL == 22 && EAGAIN == 11, "errno values");
+_Static_assert(ENOSYS == 109, "ENOSYS");
+_Static_assert(DISCLAIM_ZEROMEM == 1, "disclaim's flag");
+_Static_assert(_SC_PAGESIZE == 48, "sysconf's number");
+_Static_assert(sizeof(size_t) == sizeof(void *), "flat addresses");
 
 /* Can disclaim64 give back pages of a private anonymous mapping?  IBM documents
  * it for data, stack and shared memory; for mmap the sources disagree, so it is
