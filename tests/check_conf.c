@@ -5,7 +5,9 @@
 #include "check_core.h"
 #include "check_text.h"
 
+#ifdef _AIX
 extern char **environ;
+#endif
 
 static struct mx_conf defaults;
 
@@ -27,12 +29,14 @@ static const struct number {
 static const struct truth {
 	const char *name;
 	bool *at;
+	bool value;             /* default */
 } truths[] = {
-	{ "help", &mx_conf.help },
-	{ "verbose", &mx_conf.verbose },
-	{ "stats", &mx_conf.stats },
-	{ "stats_json", &mx_conf.stats_json },
-	{ "huge", &mx_conf.huge }
+	{ "help", &mx_conf.help, false },
+	{ "verbose", &mx_conf.verbose, false },
+	{ "stats", &mx_conf.stats, false },
+	{ "stats_json", &mx_conf.stats_json, false },
+	{ "move", &mx_conf.move, true },
+	{ "huge", &mx_conf.huge, false }
 };
 
 #define N_NUMBERS (int)(sizeof numbers / sizeof numbers[0])
@@ -81,7 +85,7 @@ START_TEST(test_defaults)
 	for (int i = 0; i < N_NUMBERS; i++)
 		ck_assert_uint_eq(*numbers[i].at, numbers[i].value);
 	for (int i = 0; i < N_TRUTHS; i++)
-		ck_assert(!*truths[i].at);
+		ck_assert(*truths[i].at == truths[i].value);
 	ck_assert_str_eq(mx_conf.stats_file, "");
 }
 END_TEST
@@ -263,15 +267,13 @@ START_TEST(test_prefix)
 }
 END_TEST
 
-static char *some[] = {
-	(char *)"PATH=/bin", (char *)"MEMAIX_OPTIONSX=stats:1",
-	(char *)"XMEMAIX_OPTIONS=stats:1", (char *)"MEMAIX_OPTION=stats:1",
-	(char *)"MEMAIX_OPTIONS=decay_ms:77,verbose", (char *)"MEMAIX", NULL
-};
-
 START_TEST(test_environment)
 {
-	environ = some;
+	ck_assert_int_eq(setenv("MEMAIX_OPTIONSX", "stats:1", 1), 0);
+	ck_assert_int_eq(setenv("XMEMAIX_OPTIONS", "stats:1", 1), 0);
+	ck_assert_int_eq(setenv("MEMAIX_OPTION", "stats:1", 1), 0);
+	ck_assert_int_eq(setenv("MEMAIX_OPTIONS", "decay_ms:77,verbose", 1),
+	    0);
 	mx_conf_init(true);
 	assert_defaults();
 	mx_conf_init(false);

@@ -56,10 +56,23 @@ EXTRA_DIST += $(script_tests) %D%/fastpath.x86_64.golden
 
 unit_tests = \
 	%D%/check_fake_os \
-	%D%/check_fake_refuse
+	%D%/check_fake_refuse \
+	%D%/check_out \
+	%D%/check_conf \
+	%D%/check_sys \
+	%D%/check_class \
+	%D%/check_meta \
+	%D%/check_span \
+	%D%/check_pagemap \
+	%D%/check_arena \
+	%D%/check_runs
 
-%C%_check_fake_os_SOURCES = %D%/check_fake_os.c %D%/check_fake.h
-%C%_check_fake_refuse_SOURCES = %D%/check_fake_refuse.c %D%/check_fake.h
+# What all of them may include.
+noinst_HEADERS = \
+	%D%/check_fake.h \
+	%D%/check_core.h \
+	%D%/check_text.h \
+	%D%/property.h
 
 # The usage report reads the real /proc, so it is under the fake system too.
 check_LTLIBRARIES += libfake.la
