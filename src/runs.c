@@ -63,16 +63,41 @@ next_filled(const uint64_t *filled, unsigned b)
 	}
 }
 
+/* Put S into the dirty queue behind OLDER; NULL: in front.  */
+static void
+queue_behind(struct mx_span *older, struct mx_span *s)
+{
+	s->older = older;
+	s->newer = older != NULL ? older->newer : oldest;
+	if (s->newer != NULL)
+		s->newer->older = s;
+	else
+		newest = s;
+	if (older != NULL)
+		older->newer = s;
+	else
+		oldest = s;
+}
+
+/* Was A freed before B?  Times wrap.  */
+static bool
+is_older(const struct mx_span *a, const struct mx_span *b)
+{
+	return (int32_t)(a->stamp - b->stamp) < 0;
+}
+
+/* Where S belongs: as a rule at the end; in front if it was there before and
+ * only a part of it went back.  */
 static void
 queue_dirty(struct mx_span *s)
 {
-	s->newer = NULL;
-	s->older = newest;
-	if (newest != NULL)
-		newest->newer = s;
-	else
-		oldest = s;
-	newest = s;
+	struct mx_span *older = newest;
+
+	if (oldest == NULL || is_older(s, oldest))
+		older = NULL;
+	while (older != NULL && is_older(s, older))
+		older = older->older;
+	queue_behind(older, s);
 }
 
 static void
@@ -136,8 +161,6 @@ add_run(char *base, size_t pages, size_t dirty, uint32_t now)
 	end->pages = (uint32_t)pages;
 	s->state = MX_SPAN_FREE;        /* after the end: they may be one */
 	put_in_bin(s);
-	if (dirty > 0)
-		queue_dirty(s);
 	return s;
 }
 
@@ -183,7 +206,9 @@ mx_runs_insert(char *base, size_t pages, size_t dirty, uint32_t now)
 		pages += before->pages;
 		dirty += before->dirty;
 	}
-	add_run(base, pages, dirty, now);
+	before = add_run(base, pages, dirty, now);
+	if (dirty > 0)
+		queue_dirty(before);
 }
 
 /* Of DIRTY pages in a run of PAGES, those in its part [BASE, BASE + PART).  */
@@ -206,7 +231,7 @@ place_in(const struct mx_span *s, size_t pages, size_t align)
 }
 
 /* Remove S from the lists, give what lies before and behind [AT, AT + PAGES)
- * back, and make a record for the middle.  */
+ * back, as old as it was, and make a record for the middle.  */
 static struct mx_span *
 cut(struct mx_span *s, char *at, size_t pages)
 {
@@ -216,15 +241,23 @@ cut(struct mx_span *s, char *at, size_t pages)
 	char *base = s->base, *behind = at + (pages << MX_PAGE_SHIFT);
 	size_t dirty_head, dirty_tail;
 	uint32_t stamp = s->stamp;
+	struct mx_span *older = dirty > 0 ? s->older : NULL;
+	struct mx_span *rest;
 
 	remove_run(s);
 	s->state = MX_SPAN_NONE;
 	dirty_head = dirty_part(base, head, dirty, all);
 	dirty_tail = dirty_part(behind, tail, dirty, all);
-	if (head > 0)
-		add_run(base, head, dirty_head, stamp);
-	if (tail > 0)
-		add_run(behind, tail, dirty_tail, stamp);
+	if (head > 0) {
+		rest = add_run(base, head, dirty_head, stamp);
+		if (dirty_head > 0)
+			queue_behind(older, rest);
+	}
+	if (tail > 0) {
+		rest = add_run(behind, tail, dirty_tail, stamp);
+		if (dirty_tail > 0)
+			queue_behind(older, rest);
+	}
 	s = mx_pagemap_record(at);
 	s->base = at;
 	s->pages = (uint32_t)pages;
@@ -233,24 +266,22 @@ cut(struct mx_span *s, char *at, size_t pages)
 	return s;
 }
 
+/* The best run for PAGES in SET; LOOKS bounds how many of a bin are looked at,
+ * which only bins of several lengths can make necessary.  */
 static struct mx_span *
-take_from(const struct set *set, size_t pages, size_t align)
+take_from(const struct set *set, size_t pages, size_t align, size_t looks)
 {
 	unsigned b = next_filled(set->filled, bin_of(pages));
-	int looks = LOOKS;
 	char *at;
 
-	while (b < BINS) {
-		for (struct mx_span *s = set->bins[b].first; s != NULL;
-		    s = s->next) {
+	for (; b < BINS; b = next_filled(set->filled, b + 1)) {
+		struct mx_span *s = set->bins[b].first;
+
+		for (size_t n = 0; s != NULL && n < looks; n++, s = s->next) {
 			at = place_in(s, pages, align);
 			if (at != NULL)
 				return cut(s, at, pages);
-			if (align == MX_PAGE && --looks == 0)
-				break;
 		}
-		b = next_filled(set->filled, b + 1);
-		looks = LOOKS;
 	}
 	return NULL;
 }
@@ -258,9 +289,16 @@ take_from(const struct set *set, size_t pages, size_t align)
 struct mx_span *
 mx_runs_take(size_t pages, size_t align)
 {
-	struct mx_span *s = take_from(&sets[1], pages, align);
+	struct mx_span *s = take_from(&sets[1], pages, align, LOOKS);
 
-	return s != NULL ? s : take_from(&sets[0], pages, align);
+	if (s == NULL)
+		s = take_from(&sets[0], pages, align, LOOKS);
+	/* Nobody grows, or fails, while there is a run that fits.  */
+	if (s == NULL)
+		s = take_from(&sets[1], pages, align, SIZE_MAX);
+	if (s == NULL)
+		s = take_from(&sets[0], pages, align, SIZE_MAX);
+	return s;
 }
 
 struct mx_span *

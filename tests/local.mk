@@ -65,12 +65,13 @@ unit_tests = \
 	%D%/check_span \
 	%D%/check_pagemap \
 	%D%/check_arena \
-	%D%/check_runs
+	%D%/check_runs \
+	%D%/check_heap
 
 # What all of them may include.
 noinst_HEADERS = \
 	%D%/check_fake.h \
-	%D%/check_core.h \
+	%D%/check_core.h %D%/check_pages.h \
 	%D%/check_text.h \
 	%D%/property.h
 

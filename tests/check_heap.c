@@ -1,0 +1,512 @@
+/* check_heap.c - unit tests of page runs: take, give, stretch, give back.
+ *
+ * check_heap_random.c has the random sequences.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include <errno.h>
+
+#include "check_core.h"
+#include "check_pages.h"
+#include "heap.h"
+
+static bool
+is_zero(const char *v, size_t n)
+{
+	return v[0] == 0 && memcmp(v, v + 1, n - 1) == 0;
+}
+
+static struct mx_span *
+take(size_t n, bool *zero)
+{
+	struct mx_span *s = mx_heap_take_large(n, MX_PAGE, zero);
+
+	expect(s != NULL);
+	return s;
+}
+
+static size_t
+os_pages(size_t n)
+{
+	return mx_align_up(n, mx_max(MX_PAGE, mx_sys_facts.page)) >>
+	    MX_PAGE_SHIFT;
+}
+
+/* Taking.  */
+
+START_TEST(test_small)
+{
+	start_on(&kernels[_i]);
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++) {
+		struct mx_span *s = mx_heap_take_small(c);
+		size_t size = mx_class_size(c), pages;
+
+		ck_assert_ptr_nonnull(s);
+		pages = os_pages((size_t)mx_class_pages[c] << MX_PAGE_SHIFT);
+		ck_assert_uint_eq(s->pages, pages);
+		ck_assert_uint_eq(s->class_, c);
+		ck_assert_uint_eq(s->size, size);
+		ck_assert_uint_eq(s->blocks, (pages << MX_PAGE_SHIFT) / size);
+		ck_assert_uint_eq(s->carved | s->left | s->listed, 0);
+		ck_assert_int_eq(s->state, MX_SPAN_SMALL);
+		ck_assert_ptr_null(s->owner);
+		ck_assert_ptr_null(s->home);
+		ck_assert_ptr_null(s->local);
+		ck_assert_ptr_eq(s->list, &s->local);
+		if (mx_is_pow2(size))
+			ck_assert(mx_is_aligned((uintptr_t)s->base, size));
+	}
+	expect_heap();
+	ck_assert_uint_eq(mx_heap_account.large_blocks, 0);
+}
+END_TEST
+
+static const size_t large_sizes[] = {
+	1, 16384, 16385, 32769, 40000, 65536, 100000, 131072, 1000000,
+	1 << 20, (1 << 20) + 1, 2 << 20, 5000000
+};
+
+#define N_LARGE (sizeof large_sizes / sizeof large_sizes[0])
+
+START_TEST(test_large)
+{
+	size_t bytes = 0;
+	bool zero;
+
+	start_on(&kernels[_i]);
+	for (size_t i = 0; i < N_LARGE; i++) {
+		size_t n = large_sizes[i];
+		struct mx_span *s = take(n, &zero);
+
+		ck_assert_uint_eq(s->pages, os_pages(n));
+		ck_assert_uint_eq(s->bytes, n);
+		ck_assert_int_eq(s->state, MX_SPAN_LARGE);
+		ck_assert(zero && is_zero(s->base, n));
+		if (mx_is_pow2(n) && n <= MX_MIB)
+			ck_assert(mx_is_aligned((uintptr_t)s->base, n));
+		memset(s->base, 7, n);
+		bytes += n;
+		ck_assert_uint_eq(mx_heap_account.large_blocks, i + 1);
+		ck_assert_uint_eq(mx_heap_account.large_bytes, bytes);
+	}
+	expect_heap();
+}
+END_TEST
+
+START_TEST(test_align)
+{
+	struct mx_span *s;
+	bool zero;
+
+	start_on(&kernels[_i]);
+	for (size_t align = 1; align <= 256 * MX_MIB; align *= 4) {
+		s = mx_heap_take_large(50000, align, &zero);
+		ck_assert_ptr_nonnull(s);
+		ck_assert(mx_is_aligned((uintptr_t)s->base, align));
+		ck_assert_uint_eq(s->pages, os_pages(50000));
+	}
+	expect_heap();
+}
+END_TEST
+
+START_TEST(test_too_large)
+{
+	static const struct {
+		size_t n, align;
+	} all[] = {
+		{ SIZE_MAX, 16 }, { PTRDIFF_MAX, 16 },
+		{ (size_t)PTRDIFF_MAX + 1, 16 }, { 2 * FAKE_OS_AREA, 16 },
+		{ SIZE_MAX - MX_PAGE, MX_PAGE }, { 1, SIZE_MAX / 2 + 1 },
+		{ 1, SIZE_MAX / 4 + 1 }, { PTRDIFF_MAX, SIZE_MAX / 2 + 1 },
+		{ PTRDIFF_MAX / 2, SIZE_MAX / 4 + 1 }
+	};
+	bool zero;
+
+	start_on(&kernels[_i]);
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		errno = 0;
+		ck_assert_ptr_null(mx_heap_take_large(all[i].n, all[i].align,
+		    &zero));
+		ck_assert_int_eq(errno, ENOMEM);
+	}
+	ck_assert_uint_eq(mx_heap_account.used, 0);
+	ck_assert_ptr_nonnull(mx_heap_take_large(1, 16, &zero));
+	expect_heap();
+}
+END_TEST
+
+/* Giving.  */
+
+START_TEST(test_give)
+{
+	struct mx_span *a = mx_heap_take_small(5);
+	struct mx_span *b;
+	char *base = a->base;
+	bool zero;
+
+	b = take(100000, &zero);
+	mx_heap_give(a);
+	ck_assert_ptr_eq(mx_pagemap_get(base), &mx_pagemap_none);
+	ck_assert_uint_eq(mx_heap_account.used, os_pages(100000));
+	ck_assert_uint_eq(mx_heap_account.dirty, mx_class_pages[5]);
+	expect_heap();
+	base = b->base;
+	mx_heap_give(b);
+	ck_assert_ptr_eq(mx_pagemap_get(base), &mx_pagemap_none);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* What comes back dirty is not called zero; what went to the system and came
+ * back is, unless the system is lazy.  */
+START_TEST(test_zero)
+{
+	struct mx_span *s;
+	bool zero, dirty;
+
+	start_on(&kernels[_i]);
+	s = take(MX_MIB, &zero);
+	ck_assert(zero);
+	memset(s->base, 7, MX_MIB);
+	mx_heap_give(s);
+	/* An OS page above the bound goes back at once.  */
+	dirty = mx_heap_account.dirty > 0;
+	ck_assert(dirty || mx_sys_facts.page > mx_conf.dirty_min);
+	s = take(MX_MIB, &zero);
+	ck_assert(zero == (!dirty && !options.poison));
+	memset(s->base, 7, MX_MIB);
+	mx_heap_give(s);
+	ck_assert(mx_heap_trim() == (dirty && can_release()));
+	s = take(MX_MIB, &zero);
+	ck_assert(zero == (can_release() && !options.poison));
+	if (zero)
+		ck_assert(is_zero(s->base, MX_MIB));
+}
+END_TEST
+
+/* Part of a run dirty: not zero as a whole.  */
+START_TEST(test_zero_mixed)
+{
+	struct mx_span *s, *t;
+	bool zero;
+
+	s = take(10 * MX_PAGE, &zero);
+	t = take(10 * MX_PAGE, &zero);
+	memset(s->base, 7, 10 * MX_PAGE);
+	mx_heap_give(s);
+	mx_heap_give(t);
+	(void)mx_heap_trim();
+	s = take(5 * MX_PAGE, &zero);
+	memset(s->base, 7, 5 * MX_PAGE);
+	mx_heap_give(s);
+	t = take(20 * MX_PAGE, &zero);
+	ck_assert_ptr_eq(t, s);
+	ck_assert(!zero);
+}
+END_TEST
+
+/* How much stays.  */
+
+START_TEST(test_bound)
+{
+	struct mx_span *all[100];
+	bool zero;
+
+	start_on(&kernels[_i]);
+	mx_conf.dirty_min = 32 * MX_MIB;
+	mx_conf.dirty_percent = 50;
+	mx_conf.decay_ms = 3600000;
+	for (int i = 0; i < 100; i++)
+		all[i] = take(16 * MX_MIB, &zero);
+	for (int i = 0; i < 100; i++) {
+		mx_heap_give(all[i]);
+		if (can_release())
+			ck_assert_uint_le(mx_heap_account.dirty,
+			    dirty_most());
+	}
+	expect_heap_is_empty();
+	if (can_release())
+		/* And what may stay, does; most of it.  */
+		ck_assert_uint_ge(mx_heap_account.dirty, 20 * MX_MIB /
+		    MX_PAGE);
+	ck_assert(mx_heap_trim() == can_release());
+	ck_assert(!mx_heap_trim());
+	if (can_release())
+		ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	expect_heap_is_empty();
+}
+END_TEST
+
+START_TEST(test_bound_zero)
+{
+	struct mx_span *s;
+	bool zero;
+
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	s = take(MX_MIB, &zero);
+	mx_heap_give(s);
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	s = take(MX_MIB, &zero);
+	ck_assert(zero);
+	ck_assert(mx_heap_resize(s, 100000));
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	expect_heap();
+}
+END_TEST
+
+/* Old pages go when anyone gives anything back; young ones stay.  */
+START_TEST(test_decay)
+{
+	struct mx_span *s, *tick;
+	bool zero;
+
+	/* The clock may pass the end of 32 bits of milliseconds.  */
+	if (_i)
+		fake_os_advance(((uint64_t)1 << 32) - 1000000 - 500);
+	mx_conf.decay_ms = 1000;
+	s = take(MX_MIB, &zero);
+	/* Used pages between, so that they are never one run.  */
+	(void)take(MX_PAGE, &zero);
+	tick = take(MX_PAGE, &zero);
+	(void)take(MX_PAGE, &zero);
+	mx_heap_give(s);
+	for (int i = 0; i < 10; i++) {
+		mx_heap_give(tick);
+		fake_os_advance(90);
+		tick = take(MX_PAGE, &zero);
+	}
+	ck_assert_uint_eq(mx_sys_account.released, 0);
+	for (int i = 0; i < 20; i++) {
+		fake_os_advance(2000);
+		mx_heap_give(tick);
+		tick = take(MX_PAGE, &zero);
+	}
+	ck_assert_uint_ge(mx_sys_account.released, MX_MIB);
+	ck_assert_uint_le(mx_heap_account.dirty, 1);
+	expect_heap();
+}
+END_TEST
+
+/* One page that comes and goes beside them does not keep old pages young.  */
+START_TEST(test_decay_joined)
+{
+	struct mx_span *s, *tick;
+	bool zero;
+
+	s = take(MX_MIB, &zero);
+	tick = take(MX_PAGE, &zero);
+	mx_heap_give(s);
+	for (int i = 0; i < 40; i++) {
+		fake_os_advance(500);
+		mx_heap_give(tick);
+		tick = take(MX_PAGE, &zero);
+	}
+	ck_assert_uint_gt(mx_sys_account.released, MX_MIB / 2);
+	expect_heap();
+}
+END_TEST
+
+/* A kernel that keeps pages is not asked at each give.  */
+START_TEST(test_kept)
+{
+	struct mx_span *all[400];
+	unsigned long calls;
+	bool zero;
+
+	options.aix = true;
+	start();
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	for (int i = 0; i < 400; i++)
+		all[i] = take(MX_MIB, &zero);
+	for (int i = 0; i < 400; i++)
+		mx_heap_give(all[i]);
+	calls = fake_os_calls(FAKE_UNUSED);
+	ck_assert_uint_ge(calls, 1);
+	ck_assert_uint_le(calls, 80);
+	ck_assert(!mx_heap_trim());
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* Once refused, it is tried again later.  */
+START_TEST(test_kept_once)
+{
+	struct mx_span *all[100];
+	bool zero;
+
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	for (int i = 0; i < 100; i++)
+		all[i] = take(MX_MIB, &zero);
+	fake_os_refuse(FAKE_UNUSED, 1, false);
+	for (int i = 0; i < 100; i++)
+		mx_heap_give(all[i]);
+	ck_assert_uint_eq(fake_os_refused(FAKE_UNUSED), 1);
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* Stretching.  */
+
+START_TEST(test_shrink)
+{
+	struct mx_span *s;
+	bool zero;
+
+	start_on(&kernels[_i]);
+	s = take(64 * MX_MIB, &zero);
+	memset(s->base, 7, 100);
+	ck_assert(mx_heap_resize(s, 40 * MX_MIB));
+	ck_assert_uint_eq(s->pages, os_pages(40 * MX_MIB));
+	ck_assert_uint_eq(s->bytes, 40 * MX_MIB);
+	ck_assert_uint_eq(mx_heap_account.large_bytes, 40 * MX_MIB);
+	ck_assert_int_eq(s->base[99], 7);
+	expect_heap();
+	ck_assert(mx_heap_resize(s, 40 * MX_MIB - 1));
+	ck_assert_uint_eq(s->bytes, 40 * MX_MIB - 1);
+	mx_heap_give(s);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* Into free pages, over the border, and through both at once.  */
+START_TEST(test_stretch)
+{
+	size_t most = 500 * MX_MIB;
+	struct mx_span *s;
+	bool zero;
+
+	start_on(&kernels[_i]);
+	/* Under a limit arenas are small.  */
+	if (options.limit != 0)
+		most = 8 * MX_MIB;
+	s = take(MX_MIB, &zero);
+	memset(s->base, 7, MX_MIB);
+	for (size_t n = 2 * MX_MIB; n <= most; n = n * 3 / 2) {
+		ck_assert(mx_heap_resize(s, n));
+		ck_assert_uint_eq(s->pages, os_pages(n));
+		ck_assert_int_eq(fake_os_state(s->base + n - 1), FAKE_READY);
+		s->base[n - 1] = 7;
+		expect_heap();
+	}
+	ck_assert_int_eq(s->base[MX_MIB - 1], 7);
+	mx_heap_give(s);
+	expect_heap_is_empty();
+}
+END_TEST
+
+START_TEST(test_stretch_no_room)
+{
+	struct mx_span *a, *b;
+	bool zero;
+
+	a = take(MX_MIB, &zero);
+	b = take(MX_MIB, &zero);
+	if (b->base < a->base) {
+		struct mx_span *t = a;
+
+		a = b;
+		b = t;
+	}
+	ck_assert_ptr_eq(a->base + MX_MIB, b->base);
+	ck_assert(!mx_heap_resize(a, MX_MIB + 1));
+	ck_assert_uint_eq(a->bytes, MX_MIB);
+	ck_assert(!mx_heap_resize(a, SIZE_MAX));
+	ck_assert(!mx_heap_resize(a, PTRDIFF_MAX));
+	ck_assert(!mx_heap_resize(a, PTRDIFF_MAX - MX_SLOT));
+	ck_assert(!mx_heap_resize(b, FAKE_OS_AREA));
+	ck_assert_uint_eq(mx_heap_account.large_bytes, 2 * MX_MIB);
+	/* Half of what is needed is free.  */
+	mx_heap_give(b);
+	b = take(MX_MIB / 2, &zero);
+	ck_assert_ptr_eq(a->base + MX_MIB, b->base);
+	mx_heap_give(a);
+	mx_heap_give(b);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* Large pages.  */
+
+START_TEST(test_huge)
+{
+	size_t huge = 2 * MX_MIB;
+
+	options.huge = huge;
+	start();
+	mx_conf.huge = true;
+	mx_conf.huge_min = 8 * MX_MIB;
+	while (mx_heap_account.used << MX_PAGE_SHIFT < 8 * MX_MIB)
+		ck_assert_ptr_nonnull(mx_heap_take_small(0));
+	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
+	for (int i = 0; i < 1000; i++)
+		ck_assert_ptr_nonnull(mx_heap_take_small(0));
+	ck_assert_uint_ge(fake_os_huge_bytes(), 1000 * 4 * MX_PAGE -
+	    8 * huge);
+	expect_heap();
+}
+END_TEST
+
+START_TEST(test_huge_off)
+{
+	options.huge = 2 * MX_MIB;
+	start();
+	mx_conf.huge_min = 0;
+	mx_conf.huge = false;
+	for (int i = 0; i < 1000; i++)
+		ck_assert_ptr_nonnull(mx_heap_take_small(0));
+	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
+}
+END_TEST
+
+/* Locks.  */
+
+START_TEST(test_lock)
+{
+	bool zero;
+
+	mx_heap_lock();
+	mx_heap_unlock();
+	mx_heap_lock_idle();
+	mx_heap_lock_init();
+	mx_heap_lock();
+	mx_heap_unlock();
+	mx_heap_give(take(MX_MIB, &zero));
+	expect_heap_is_empty();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("heap");
+	TCase *tc = add_case(s, "take");
+
+	tcase_add_loop_test(tc, test_small, 0, N_KERNELS);
+	tcase_add_loop_test(tc, test_large, 0, N_KERNELS);
+	tcase_add_loop_test(tc, test_align, 0, N_KERNELS);
+	tcase_add_loop_test(tc, test_too_large, 0, N_KERNELS);
+	tc = add_case(s, "give");
+	tcase_add_test(tc, test_give);
+	tcase_add_loop_test(tc, test_zero, 0, N_KERNELS);
+	tcase_add_test(tc, test_zero_mixed);
+	tc = add_case(s, "bound");
+	tcase_add_loop_test(tc, test_bound, 0, N_KERNELS);
+	tcase_add_test(tc, test_bound_zero);
+	tcase_add_loop_test(tc, test_decay, 0, 2);
+	tcase_add_test(tc, test_decay_joined);
+	tcase_add_test(tc, test_kept);
+	tcase_add_test(tc, test_kept_once);
+	tc = add_case(s, "stretch");
+	tcase_add_loop_test(tc, test_shrink, 0, N_KERNELS);
+	tcase_add_loop_test(tc, test_stretch, 0, N_KERNELS);
+	tcase_add_test(tc, test_stretch_no_room);
+	tc = add_case(s, "system");
+	tcase_add_test(tc, test_huge);
+	tcase_add_test(tc, test_huge_off);
+	tcase_add_test(tc, test_lock);
+	return run(s);
+}
