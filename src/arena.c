@@ -49,14 +49,16 @@ static struct mx_arena *
 reserve_arena(size_t need)
 {
 	size_t unit = page_unit();
-	size_t size = mx_sys_facts.limit == SIZE_MAX ? mx_conf.arena :
-	    TIGHT_ARENA;
+	bool tight = mx_sys_facts.limit != SIZE_MAX;
+	size_t size = tight ? TIGHT_ARENA : mx_conf.arena;
+	/* So that each step is whole large pages.  */
+	size_t align = mx_conf.huge && !tight ? mx_max(unit, MAP_STEP) : unit;
 	struct mx_arena *a;
 	void *v;
 
 	need = mx_align_up(need, unit);
 	for (size = mx_align_up(mx_max(size, need), unit);;) {
-		v = mx_sys_reserve(size, unit);
+		v = mx_sys_reserve(size, align);
 		if (v != NULL || size == need)
 			break;
 		size = size / 4 >= SMALLEST_ARENA ?

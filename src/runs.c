@@ -186,6 +186,20 @@ run_at(char *base)
 	return r != NULL && r->state == MX_SPAN_FREE ? r : NULL;
 }
 
+/* The age of DIRTY pages freed at STAMP joined with S: the mean over the pages.
+ * With the younger age of the two, one small block that comes and goes would keep
+ * the whole run for ever; with the older, pages in steady use would go back.  */
+static uint32_t
+join_age(uint32_t stamp, size_t dirty, const struct mx_span *s)
+{
+	int64_t apart = (int32_t)(s->stamp - stamp);
+
+	if (dirty + s->dirty == 0)
+		return stamp;
+	return stamp + (uint32_t)(apart * (int64_t)s->dirty /
+	    (int64_t)(dirty + s->dirty));
+}
+
 void
 mx_runs_insert(char *base, size_t pages, size_t dirty, uint32_t now)
 {
@@ -196,12 +210,14 @@ mx_runs_insert(char *base, size_t pages, size_t dirty, uint32_t now)
 	if (after != NULL) {
 		remove_run(after);
 		after->state = MX_SPAN_NONE;
+		now = join_age(now, dirty, after);
 		pages += after->pages;
 		dirty += after->dirty;
 	}
 	if (before != NULL) {
 		remove_run(before);
 		before->state = MX_SPAN_NONE;
+		now = join_age(now, dirty, before);
 		base = before->base;
 		pages += before->pages;
 		dirty += before->dirty;

@@ -1,6 +1,7 @@
 /* check_heap.c - unit tests of page runs: take, give, stretch, give back.
  *
- * check_heap_random.c has the random sequences.
+ * check_heap_bound.c has the rules for free pages, check_heap_random.c the random
+ * sequences.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -205,150 +206,6 @@ START_TEST(test_zero_mixed)
 }
 END_TEST
 
-/* How much stays.  */
-
-START_TEST(test_bound)
-{
-	struct mx_span *all[100];
-	bool zero;
-
-	start_on(&kernels[_i]);
-	mx_conf.dirty_min = 32 * MX_MIB;
-	mx_conf.dirty_percent = 50;
-	mx_conf.decay_ms = 3600000;
-	for (int i = 0; i < 100; i++)
-		all[i] = take(16 * MX_MIB, &zero);
-	for (int i = 0; i < 100; i++) {
-		mx_heap_give(all[i]);
-		if (can_release())
-			ck_assert_uint_le(mx_heap_account.dirty,
-			    dirty_most());
-	}
-	expect_heap_is_empty();
-	if (can_release())
-		/* And what may stay, does; most of it.  */
-		ck_assert_uint_ge(mx_heap_account.dirty, 20 * MX_MIB /
-		    MX_PAGE);
-	ck_assert(mx_heap_trim() == can_release());
-	ck_assert(!mx_heap_trim());
-	if (can_release())
-		ck_assert_uint_eq(mx_heap_account.dirty, 0);
-	expect_heap_is_empty();
-}
-END_TEST
-
-START_TEST(test_bound_zero)
-{
-	struct mx_span *s;
-	bool zero;
-
-	mx_conf.dirty_min = 0;
-	mx_conf.dirty_percent = 0;
-	s = take(MX_MIB, &zero);
-	mx_heap_give(s);
-	ck_assert_uint_eq(mx_heap_account.dirty, 0);
-	s = take(MX_MIB, &zero);
-	ck_assert(zero);
-	ck_assert(mx_heap_resize(s, 100000));
-	ck_assert_uint_eq(mx_heap_account.dirty, 0);
-	expect_heap();
-}
-END_TEST
-
-/* Old pages go when anyone gives anything back; young ones stay.  */
-START_TEST(test_decay)
-{
-	struct mx_span *s, *tick;
-	bool zero;
-
-	/* The clock may pass the end of 32 bits of milliseconds.  */
-	if (_i)
-		fake_os_advance(((uint64_t)1 << 32) - 1000000 - 500);
-	mx_conf.decay_ms = 1000;
-	s = take(MX_MIB, &zero);
-	/* Used pages between, so that they are never one run.  */
-	(void)take(MX_PAGE, &zero);
-	tick = take(MX_PAGE, &zero);
-	(void)take(MX_PAGE, &zero);
-	mx_heap_give(s);
-	for (int i = 0; i < 10; i++) {
-		mx_heap_give(tick);
-		fake_os_advance(90);
-		tick = take(MX_PAGE, &zero);
-	}
-	ck_assert_uint_eq(mx_sys_account.released, 0);
-	for (int i = 0; i < 20; i++) {
-		fake_os_advance(2000);
-		mx_heap_give(tick);
-		tick = take(MX_PAGE, &zero);
-	}
-	ck_assert_uint_ge(mx_sys_account.released, MX_MIB);
-	ck_assert_uint_le(mx_heap_account.dirty, 1);
-	expect_heap();
-}
-END_TEST
-
-/* One page that comes and goes beside them does not keep old pages young.  */
-START_TEST(test_decay_joined)
-{
-	struct mx_span *s, *tick;
-	bool zero;
-
-	s = take(MX_MIB, &zero);
-	tick = take(MX_PAGE, &zero);
-	mx_heap_give(s);
-	for (int i = 0; i < 40; i++) {
-		fake_os_advance(500);
-		mx_heap_give(tick);
-		tick = take(MX_PAGE, &zero);
-	}
-	ck_assert_uint_gt(mx_sys_account.released, MX_MIB / 2);
-	expect_heap();
-}
-END_TEST
-
-/* A kernel that keeps pages is not asked at each give.  */
-START_TEST(test_kept)
-{
-	struct mx_span *all[400];
-	unsigned long calls;
-	bool zero;
-
-	options.aix = true;
-	start();
-	mx_conf.dirty_min = 0;
-	mx_conf.dirty_percent = 0;
-	for (int i = 0; i < 400; i++)
-		all[i] = take(MX_MIB, &zero);
-	for (int i = 0; i < 400; i++)
-		mx_heap_give(all[i]);
-	calls = fake_os_calls(FAKE_UNUSED);
-	ck_assert_uint_ge(calls, 1);
-	ck_assert_uint_le(calls, 80);
-	ck_assert(!mx_heap_trim());
-	expect_heap_is_empty();
-}
-END_TEST
-
-/* Once refused, it is tried again later.  */
-START_TEST(test_kept_once)
-{
-	struct mx_span *all[100];
-	bool zero;
-
-	mx_conf.dirty_min = 0;
-	mx_conf.dirty_percent = 0;
-	for (int i = 0; i < 100; i++)
-		all[i] = take(MX_MIB, &zero);
-	fake_os_refuse(FAKE_UNUSED, 1, false);
-	for (int i = 0; i < 100; i++)
-		mx_heap_give(all[i]);
-	ck_assert_uint_eq(fake_os_refused(FAKE_UNUSED), 1);
-	ck_assert_uint_eq(mx_heap_account.dirty, 0);
-	expect_heap_is_empty();
-}
-END_TEST
-
 /* Stretching.  */
 
 START_TEST(test_shrink)
@@ -390,8 +247,8 @@ START_TEST(test_stretch)
 		ck_assert_uint_eq(s->pages, os_pages(n));
 		ck_assert_int_eq(fake_os_state(s->base + n - 1), FAKE_READY);
 		s->base[n - 1] = 7;
-		expect_heap();
 	}
+	expect_heap();
 	ck_assert_int_eq(s->base[MX_MIB - 1], 7);
 	mx_heap_give(s);
 	expect_heap_is_empty();
@@ -429,39 +286,6 @@ START_TEST(test_stretch_no_room)
 }
 END_TEST
 
-/* Large pages.  */
-
-START_TEST(test_huge)
-{
-	size_t huge = 2 * MX_MIB;
-
-	options.huge = huge;
-	start();
-	mx_conf.huge = true;
-	mx_conf.huge_min = 8 * MX_MIB;
-	while (mx_heap_account.used << MX_PAGE_SHIFT < 8 * MX_MIB)
-		ck_assert_ptr_nonnull(mx_heap_take_small(0));
-	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
-	for (int i = 0; i < 1000; i++)
-		ck_assert_ptr_nonnull(mx_heap_take_small(0));
-	ck_assert_uint_ge(fake_os_huge_bytes(), 1000 * 4 * MX_PAGE -
-	    8 * huge);
-	expect_heap();
-}
-END_TEST
-
-START_TEST(test_huge_off)
-{
-	options.huge = 2 * MX_MIB;
-	start();
-	mx_conf.huge_min = 0;
-	mx_conf.huge = false;
-	for (int i = 0; i < 1000; i++)
-		ck_assert_ptr_nonnull(mx_heap_take_small(0));
-	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
-}
-END_TEST
-
 /* Locks.  */
 
 START_TEST(test_lock)
@@ -493,20 +317,10 @@ main(void)
 	tcase_add_test(tc, test_give);
 	tcase_add_loop_test(tc, test_zero, 0, N_KERNELS);
 	tcase_add_test(tc, test_zero_mixed);
-	tc = add_case(s, "bound");
-	tcase_add_loop_test(tc, test_bound, 0, N_KERNELS);
-	tcase_add_test(tc, test_bound_zero);
-	tcase_add_loop_test(tc, test_decay, 0, 2);
-	tcase_add_test(tc, test_decay_joined);
-	tcase_add_test(tc, test_kept);
-	tcase_add_test(tc, test_kept_once);
 	tc = add_case(s, "stretch");
 	tcase_add_loop_test(tc, test_shrink, 0, N_KERNELS);
 	tcase_add_loop_test(tc, test_stretch, 0, N_KERNELS);
 	tcase_add_test(tc, test_stretch_no_room);
-	tc = add_case(s, "system");
-	tcase_add_test(tc, test_huge);
-	tcase_add_test(tc, test_huge_off);
 	tcase_add_test(tc, test_lock);
 	return run(s);
 }

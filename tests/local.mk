@@ -66,7 +66,9 @@ unit_tests = \
 	%D%/check_pagemap \
 	%D%/check_arena \
 	%D%/check_runs \
-	%D%/check_heap
+	%D%/check_heap \
+	%D%/check_heap_bound \
+	%D%/check_heap_random
 
 # What all of them may include.
 noinst_HEADERS = \

@@ -1,0 +1,228 @@
+/* check_heap_bound.c - how many free pages stay, and large pages.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "check_core.h"
+#include "check_pages.h"
+#include "heap.h"
+
+static struct mx_span *
+take(size_t n, bool *zero)
+{
+	struct mx_span *s = mx_heap_take_large(n, MX_PAGE, zero);
+
+	expect(s != NULL);
+	return s;
+}
+
+/* How much stays.  */
+
+START_TEST(test_bound)
+{
+	struct mx_span *all[100];
+	bool zero;
+
+	start_on(&kernels[_i]);
+	mx_conf.dirty_min = 32 * MX_MIB;
+	mx_conf.dirty_percent = 50;
+	mx_conf.decay_ms = 3600000;
+	for (int i = 0; i < 100; i++)
+		all[i] = take(16 * MX_MIB, &zero);
+	for (int i = 0; i < 100; i++) {
+		mx_heap_give(all[i]);
+		if (can_release())
+			ck_assert_uint_le(mx_heap_account.dirty,
+			    dirty_most());
+	}
+	expect_heap_is_empty();
+	if (can_release())
+		/* And what may stay, does; most of it.  */
+		ck_assert_uint_ge(mx_heap_account.dirty, 20 * MX_MIB /
+		    MX_PAGE);
+	ck_assert(mx_heap_trim() == can_release());
+	ck_assert(!mx_heap_trim());
+	if (can_release())
+		ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	expect_heap_is_empty();
+}
+END_TEST
+
+START_TEST(test_bound_zero)
+{
+	struct mx_span *s;
+	bool zero;
+
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	s = take(MX_MIB, &zero);
+	mx_heap_give(s);
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	s = take(MX_MIB, &zero);
+	ck_assert(zero);
+	ck_assert(mx_heap_resize(s, 100000));
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	expect_heap();
+}
+END_TEST
+
+/* A page with used pages on both sides, so that it is never part of a longer
+ * free run.  */
+static struct mx_span *
+take_walled(void)
+{
+	struct mx_span *s = NULL;
+	bool zero;
+
+	for (int i = 0; i < 8; i++) {
+		struct mx_span *t = take(MX_PAGE, &zero);
+
+		if (mx_pagemap_record(t->base - MX_PAGE)->state ==
+		    MX_SPAN_LARGE && i == 4)
+			s = t;
+	}
+	expect(s != NULL && mx_pagemap_record(s->base + MX_PAGE)->state ==
+	    MX_SPAN_LARGE);
+	return s;
+}
+
+/* Old pages go when anyone gives anything back; young ones stay.  */
+START_TEST(test_decay)
+{
+	struct mx_span *s, *tick;
+	bool zero;
+
+	/* The clock may pass the end of 32 bits of milliseconds.  */
+	if (_i)
+		fake_os_advance(((uint64_t)1 << 32) - 1000000 - 500);
+	mx_conf.decay_ms = 1000;
+	s = take(MX_MIB, &zero);
+	tick = take_walled();
+	mx_heap_give(s);
+	for (int i = 0; i < 10; i++) {
+		mx_heap_give(tick);
+		fake_os_advance(90);
+		tick = take(MX_PAGE, &zero);
+	}
+	ck_assert_uint_eq(mx_sys_account.released, 0);
+	for (int i = 0; i < 20; i++) {
+		fake_os_advance(2000);
+		mx_heap_give(tick);
+		tick = take(MX_PAGE, &zero);
+	}
+	ck_assert_uint_ge(mx_sys_account.released, MX_MIB);
+	ck_assert_uint_le(mx_heap_account.dirty, 1);
+	expect_heap();
+}
+END_TEST
+
+/* One page that comes and goes beside them does not keep old pages young.  */
+START_TEST(test_decay_joined)
+{
+	struct mx_span *s, *tick;
+	bool zero;
+
+	s = take(MX_MIB, &zero);
+	tick = take(MX_PAGE, &zero);
+	mx_heap_give(s);
+	for (int i = 0; i < 40; i++) {
+		fake_os_advance(500);
+		mx_heap_give(tick);
+		tick = take(MX_PAGE, &zero);
+	}
+	ck_assert_uint_gt(mx_sys_account.released, MX_MIB / 2);
+	expect_heap();
+}
+END_TEST
+
+/* A kernel that keeps pages is not asked at each give.  */
+START_TEST(test_kept)
+{
+	struct mx_span *all[400];
+	unsigned long calls;
+	bool zero;
+
+	options.aix = true;
+	start();
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	for (int i = 0; i < 400; i++)
+		all[i] = take(MX_MIB, &zero);
+	for (int i = 0; i < 400; i++)
+		mx_heap_give(all[i]);
+	calls = fake_os_calls(FAKE_UNUSED);
+	ck_assert_uint_ge(calls, 1);
+	ck_assert_uint_le(calls, 80);
+	ck_assert(!mx_heap_trim());
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* Once refused, it is tried again later.  */
+START_TEST(test_kept_once)
+{
+	struct mx_span *all[100];
+	bool zero;
+
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	for (int i = 0; i < 100; i++)
+		all[i] = take(MX_MIB, &zero);
+	fake_os_refuse(FAKE_UNUSED, 1, false);
+	for (int i = 0; i < 100; i++)
+		mx_heap_give(all[i]);
+	ck_assert_uint_eq(fake_os_refused(FAKE_UNUSED), 1);
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* Large pages.  */
+
+START_TEST(test_huge)
+{
+	size_t huge = 2 * MX_MIB;
+
+	options.huge = huge;
+	start();
+	mx_conf.huge = true;
+	mx_conf.huge_min = 8 * MX_MIB;
+	while (mx_heap_account.used << MX_PAGE_SHIFT < 8 * MX_MIB)
+		ck_assert_ptr_nonnull(mx_heap_take_small(0));
+	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
+	for (int i = 0; i < 1000; i++)
+		ck_assert_ptr_nonnull(mx_heap_take_small(0));
+	ck_assert_uint_ge(fake_os_huge_bytes(), 1000 * 4 * MX_PAGE -
+	    8 * huge);
+	expect_heap();
+}
+END_TEST
+
+START_TEST(test_huge_off)
+{
+	options.huge = 2 * MX_MIB;
+	start();
+	mx_conf.huge_min = 0;
+	mx_conf.huge = false;
+	for (int i = 0; i < 1000; i++)
+		ck_assert_ptr_nonnull(mx_heap_take_small(0));
+	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("heap_bound");
+	TCase *tc = add_case(s, "bound");
+
+	tcase_add_loop_test(tc, test_bound, 0, N_KERNELS);
+	tcase_add_test(tc, test_bound_zero);
+	tcase_add_loop_test(tc, test_decay, 0, 2);
+	tcase_add_test(tc, test_decay_joined);
+	tcase_add_test(tc, test_kept);
+	tcase_add_test(tc, test_kept_once);
+	tc = add_case(s, "huge");
+	tcase_add_test(tc, test_huge);
+	tcase_add_test(tc, test_huge_off);
+	return run(s);
+}
