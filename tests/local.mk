@@ -68,12 +68,14 @@ unit_tests = \
 	%D%/check_runs \
 	%D%/check_heap \
 	%D%/check_heap_bound \
-	%D%/check_heap_random
+	%D%/check_heap_random \
+	%D%/check_central \
+	%D%/check_cache
 
 # What all of them may include.
 noinst_HEADERS = \
 	%D%/check_fake.h \
-	%D%/check_core.h %D%/check_pages.h \
+	%D%/check_core.h %D%/check_pages.h %D%/check_caches.h %D%/pattern.h \
 	%D%/check_text.h \
 	%D%/property.h
 

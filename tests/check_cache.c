@@ -1,0 +1,435 @@
+/* check_cache.c - unit tests of the blocks of one thread, and of their ways to
+ * another.
+ *
+ * check_cache_random.c has the random sequences, check_cache_threads.c threads.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include <errno.h>
+
+#include "central.h"
+#include "check_caches.h"
+
+#define CLASS 7         /* 128 bytes, 512 in a span */
+
+static size_t
+count_list(const struct mx_block *b)
+{
+	size_t n = 0;
+
+	for (; b != NULL; b = b->next)
+		n++;
+	return n;
+}
+
+static size_t
+count_pending(const struct mx_cache *cache)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < MX_CACHE_PENDING; i++)
+		if (cache->pending[i].span != NULL) {
+			expect_eq(count_list(cache->pending[i].head),
+			    cache->pending[i].count);
+			n += cache->pending[i].count;
+		}
+	return n;
+}
+
+/* One thread.  */
+
+/* All blocks of a span, each once, at their places.  */
+START_TEST(test_whole_span)
+{
+	struct mx_cache *cache = new_cache();
+	unsigned c = (unsigned)_i;
+	void *first = take(cache, c);
+	struct mx_span *s = mx_pagemap_get(first);
+	size_t bad = 0;
+
+	ck_assert_ptr_eq(s->owner, cache);
+	ck_assert_ptr_eq(cache->span[c], s);
+	ck_assert_uint_eq(s->class_, c);
+	ck_assert_ptr_eq(first, s->base);
+	memset(first, 7, s->size);
+	for (size_t i = 1; i < s->blocks; i++) {
+		char *p = take(cache, c);
+
+		bad += p != s->base + i * s->size;
+		memset(p, 7, s->size);
+	}
+	ck_assert_uint_eq(bad, 0);
+	/* The next comes from another span; this one is given up.  */
+	ck_assert_ptr_ne(mx_pagemap_get(take(cache, c)), s);
+	ck_assert_ptr_null(s->owner);
+	ck_assert_ptr_eq(s->home, cache);
+	expect_heap();
+}
+END_TEST
+
+/* A fresh span is touched only as far as it is used.  */
+START_TEST(test_carve)
+{
+	struct mx_cache *cache = new_cache();
+	struct mx_span *s;
+
+	(void)take(cache, 0);
+	s = cache->span[0];
+	ck_assert_uint_eq(s->carved, 256);
+	ck_assert_uint_eq(count_list(cache->head[0]), 255);
+	ck_assert_uint_le(sysResidentOS(s->base, 4 * MX_PAGE), 4096);
+	(void)take(cache, MX_CLASS_COUNT - 1);
+	ck_assert_uint_eq(cache->span[MX_CLASS_COUNT - 1]->carved, 1);
+}
+END_TEST
+
+/* The block freed last is the next one handed out.  */
+START_TEST(test_last_first)
+{
+	struct mx_cache *cache = new_cache();
+	void *a = take(cache, CLASS);
+	void *b = take(cache, CLASS);
+
+	put(cache, a);
+	put(cache, b);
+	ck_assert_ptr_eq(take(cache, CLASS), b);
+	ck_assert_ptr_eq(take(cache, CLASS), a);
+}
+END_TEST
+
+/* A loop in one span takes and gives no pages.  */
+START_TEST(test_steady)
+{
+	struct mx_cache *cache = new_cache();
+	unsigned long calls;
+	void *p[100];
+
+	for (int i = 0; i < 100; i++)
+		p[i] = take(cache, CLASS);
+	calls = fake_os_calls(FAKE_ANY);
+	for (int k = 0; k < 1000; k++) {
+		for (int i = 0; i < 100; i++)
+			put(cache, p[i]);
+		for (int i = 0; i < 100; i++)
+			p[i] = take(cache, CLASS);
+	}
+	ck_assert_uint_eq(fake_os_calls(FAKE_ANY), calls);
+	ck_assert_uint_eq(mx_heap_account.used, mx_class_pages[CLASS]);
+}
+END_TEST
+
+#define MANY 5000
+
+static void *blocks[MANY];
+
+static void
+take_many(struct mx_cache *cache, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		expect((blocks[i] = take(cache, CLASS)) != NULL);
+}
+
+static void
+put_many(struct mx_cache *cache, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put(cache, blocks[i]);
+}
+
+/* Spans that become empty go back, but one per class and the current one.  */
+START_TEST(test_empty_spans)
+{
+	struct mx_cache *cache = new_cache();
+
+	take_many(cache, MANY);
+	ck_assert_uint_eq(mx_heap_account.used, 10 * mx_class_pages[CLASS]);
+	put_many(cache, MANY);
+	ck_assert_uint_le(mx_heap_account.used, 2 * mx_class_pages[CLASS]);
+	expect_heap();
+	mx_cache_flush(cache);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* A current span's count is only a guard: running out means nothing.  */
+START_TEST(test_event_of_current)
+{
+	struct mx_cache *cache = new_cache();
+	void *p = take(cache, CLASS);
+	struct mx_span *s = cache->span[CLASS];
+
+	s->left = 1;
+	put(cache, p);
+	ck_assert_uint_eq(s->left, MX_SPAN_MANY);
+	ck_assert_ptr_eq(cache->span[CLASS], s);
+	ck_assert_ptr_eq(take(cache, CLASS), p);
+}
+END_TEST
+
+/* A span that was used up comes home with the first block.  */
+START_TEST(test_adopt)
+{
+	struct mx_cache *cache = new_cache();
+	struct mx_span *s;
+
+	take_many(cache, 512 + 1);
+	s = mx_pagemap_get(blocks[0]);
+	ck_assert_ptr_null(s->owner);
+	put(cache, blocks[0]);
+	ck_assert_ptr_eq(s->owner, cache);
+	ck_assert_ptr_eq(cache->partial[CLASS].first, s);
+	ck_assert_uint_eq(s->left, 511);
+	ck_assert_ptr_eq(s->local, blocks[0]);
+	/* When the current one is empty, it is current again.  */
+	while (cache->span[CLASS] != s)
+		ck_assert_ptr_nonnull(take(cache, CLASS));
+	expect_heap();
+}
+END_TEST
+
+/* Two threads.  */
+
+/* B frees blocks of A: the first few it keeps for itself.  */
+START_TEST(test_remote_room)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	size_t room;
+
+	take_many(a, 300);
+	(void)take(b, CLASS);
+	room = b->room[CLASS];
+	ck_assert_uint_gt(room, 0);
+	for (size_t i = 0; i < room; i++) {
+		put(b, blocks[i]);
+		ck_assert_ptr_eq(b->head[CLASS], blocks[i]);
+	}
+	ck_assert_uint_eq(count_pending(b), 0);
+	put(b, blocks[room]);
+	ck_assert_ptr_ne(b->head[CLASS], blocks[room]);
+	ck_assert_uint_eq(count_pending(b), 1);
+	for (size_t i = room; i-- > 0;)
+		ck_assert_ptr_eq(take(b, CLASS), blocks[i]);
+}
+END_TEST
+
+/* The others travel together to A, which finds them at its next refill.  */
+START_TEST(test_remote_home)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	size_t sent = 0;
+
+	take_many(a, 512);
+	ck_assert_ptr_null(a->head[CLASS]);
+	for (; a->inbox == NULL; sent++)
+		put(b, blocks[sent]);
+	ck_assert_uint_gt(sent, 1);
+	ck_assert_uint_eq(count_pending(b), 0);
+	for (size_t i = sent; i-- > 0;)
+		ck_assert_ptr_eq(take(a, CLASS), blocks[i]);
+	ck_assert_ptr_null(a->inbox);
+	ck_assert_uint_eq(mx_heap_account.used, mx_class_pages[CLASS]);
+}
+END_TEST
+
+/* Single blocks and chains of several spans in one inbox.  */
+START_TEST(test_remote_mixed)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	void *p[MX_CLASS_COUNT][3];
+
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+		for (int i = 0; i < 3; i++)
+			p[c][i] = take(a, c);
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+		for (unsigned i = 0; i <= c % 3; i++)
+			put(b, p[c][i]);
+	mx_cache_flush(b);
+	ck_assert_uint_eq(count_pending(b), 0);
+	ck_assert_ptr_nonnull(a->inbox);
+	mx_cache_flush(a);
+	ck_assert_ptr_null(a->inbox);
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+		for (unsigned i = c % 3 + 1; i < 3; i++)
+			put(b, p[c][i]);
+	mx_cache_flush(b);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* A gave the span up; B's blocks go to central, where A and B find them.  */
+START_TEST(test_remote_unowned)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	struct mx_span *s;
+
+	take_many(a, 512 + 1);
+	s = mx_pagemap_get(blocks[0]);
+	for (size_t i = 0; i < 200; i++)
+		put(b, blocks[i]);
+	mx_cache_flush(b);
+	ck_assert(s->listed);
+	ck_assert_uint_eq(s->left, 512 - 200);
+	ck_assert_ptr_nonnull(take(b, CLASS));
+	ck_assert_ptr_eq(s->owner, b);
+	for (size_t i = 200; i < 513; i++)
+		put(a, blocks[i]);
+	mx_cache_flush(a);
+	expect_heap();
+}
+END_TEST
+
+/* The owner changes while a chain lies in the old owner's inbox.  */
+START_TEST(test_inbox_of_old_owner)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	struct mx_cache *c = new_cache();
+	struct mx_span *s;
+
+	take_many(a, 400);
+	s = mx_pagemap_get(blocks[0]);
+	for (size_t i = 0; i < 64; i++)
+		put(b, blocks[i]);
+	ck_assert_ptr_nonnull(a->inbox);
+	/* A's thread ends; its inbox is emptied on the way.  */
+	mx_cache_delete(a);
+	ck_assert_ptr_null(s->owner);
+	ck_assert_ptr_eq(mx_pagemap_get(take(c, CLASS)), s);
+	ck_assert_ptr_eq(s->owner, c);
+	for (size_t i = 64; i < 400; i++)
+		put(b, blocks[i]);
+	mx_cache_delete(b);
+	put(c, take(c, CLASS));
+	mx_cache_delete(c);
+	expect_heap();
+	ck_assert_uint_eq(mx_heap_account.used, mx_class_pages[CLASS]);
+}
+END_TEST
+
+/* Birth and death.  */
+
+START_TEST(test_pool)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+
+	ck_assert_ptr_ne(a, b);
+	ck_assert_ptr_eq(mx_cache_list, b);
+	ck_assert_ptr_eq(b->next, a);
+	ck_assert_ptr_null(a->next);
+	ck_assert(a->live && b->live);
+	mx_cache_delete(a);
+	ck_assert(!a->live && b->live);
+	ck_assert_ptr_eq(new_cache(), a);
+	ck_assert(a->live);
+	ck_assert_ptr_ne(new_cache(), a);
+	ck_assert_uint_eq(count_list(a->inbox), 0);
+}
+END_TEST
+
+/* Blocks that outlive their thread come back to the heap.  */
+START_TEST(test_orphans)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+
+	take_many(a, MANY);
+	mx_cache_delete(a);
+	ck_assert_uint_ge(mx_heap_account.used, 9 * mx_class_pages[CLASS]);
+	put_many(b, MANY);
+	mx_cache_delete(b);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* A thread that ends leaves spans with free blocks where others find them.  */
+START_TEST(test_inherit)
+{
+	struct mx_cache *a = new_cache(), *b;
+	struct mx_span *s;
+
+	take_many(a, 10);
+	s = mx_pagemap_get(blocks[0]);
+	mx_cache_delete(a);
+	b = new_cache();
+	ck_assert_ptr_eq(a, b);
+	ck_assert_ptr_eq(mx_pagemap_get(take(b, CLASS)), s);
+	put_many(b, 10);
+	expect_heap();
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+	struct mx_cache *a;
+	size_t n = 0;
+
+	fake_os_refuse(FAKE_ANY, 1, true);
+	errno = 0;
+	ck_assert_ptr_null(mx_cache_new());
+	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_ptr_null(mx_cache_list);
+	fake_os_refuse_nothing();
+	a = new_cache();
+	fake_os_refuse(FAKE_ANY, 1, true);
+	errno = 0;
+	ck_assert_ptr_null(take(a, CLASS));
+	ck_assert_int_eq(errno, ENOMEM);
+	fake_os_refuse_nothing();
+	blocks[n++] = take(a, CLASS);
+	fake_os_refuse(FAKE_ANY, 1, true);
+	/* What the span holds is still there to take.  */
+	while ((blocks[n] = take(a, CLASS)) != NULL)
+		n++;
+	ck_assert_uint_eq(n, 512);
+	put_many(a, n);
+	ck_assert_ptr_nonnull(take(a, CLASS));
+	fake_os_refuse_nothing();
+	mx_cache_delete(a);
+	expect_heap();
+}
+END_TEST
+
+START_TEST(test_nothing_from_empty)
+{
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+		ck_assert_ptr_null(mx_cache_take(&mx_cache_empty, c));
+	ck_assert_ptr_eq(mx_cache_self, &mx_cache_empty);
+}
+END_TEST
+
+START_TEST(test_locks)
+{
+	mx_cache_lock();
+	mx_cache_unlock();
+	mx_cache_lock();
+	mx_cache_lock_init();
+	mx_cache_delete(new_cache());
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("cache");
+	TCase *tc = add_case(s, "one thread");
+
+	tcase_add_loop_test(tc, test_whole_span, 0, MX_CLASS_COUNT);
+	tcase_add_test(tc, test_carve);
+	tcase_add_test(tc, test_last_first);
+	tcase_add_test(tc, test_steady);
+	tcase_add_test(tc, test_empty_spans);
+	tcase_add_test(tc, test_event_of_current);
+	tcase_add_test(tc, test_adopt);
+	tc = add_case(s, "two threads");
+	tcase_add_test(tc, test_remote_room);
+	tcase_add_test(tc, test_remote_home);
+	tcase_add_test(tc, test_remote_mixed);
+	tcase_add_test(tc, test_remote_unowned);
+	tcase_add_test(tc, test_inbox_of_old_owner);
+	tc = add_case(s, "life");
+	tcase_add_test(tc, test_pool);
+	tcase_add_test(tc, test_orphans);
+	tcase_add_test(tc, test_inherit);
+	tcase_add_test(tc, test_refused);
+	tcase_add_test(tc, test_nothing_from_empty);
+	tcase_add_test(tc, test_locks);
+	return run(s);
+}
