@@ -1,7 +1,7 @@
-/* check_cache.c - unit tests of the blocks of one thread, and of their ways to
- * another.
+/* check_cache.c - unit tests of the blocks of one thread.
  *
- * check_cache_random.c has the random sequences, check_cache_threads.c threads.
+ * check_cache_remote.c has the ways to another thread, check_cache_random.c
+ * random sequences and check_cache_threads.c real threads.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -19,20 +19,6 @@ count_list(const struct mx_block *b)
 
 	for (; b != NULL; b = b->next)
 		n++;
-	return n;
-}
-
-static size_t
-count_pending(const struct mx_cache *cache)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < MX_CACHE_PENDING; i++)
-		if (cache->pending[i].span != NULL) {
-			expect_eq(count_list(cache->pending[i].head),
-			    cache->pending[i].count);
-			n += cache->pending[i].count;
-		}
 	return n;
 }
 
@@ -187,124 +173,6 @@ START_TEST(test_adopt)
 }
 END_TEST
 
-/* Two threads.  */
-
-/* B frees blocks of A: the first few it keeps for itself.  */
-START_TEST(test_remote_room)
-{
-	struct mx_cache *a = new_cache(), *b = new_cache();
-	size_t room;
-
-	take_many(a, 300);
-	(void)take(b, CLASS);
-	room = b->room[CLASS];
-	ck_assert_uint_gt(room, 0);
-	for (size_t i = 0; i < room; i++) {
-		put(b, blocks[i]);
-		ck_assert_ptr_eq(b->head[CLASS], blocks[i]);
-	}
-	ck_assert_uint_eq(count_pending(b), 0);
-	put(b, blocks[room]);
-	ck_assert_ptr_ne(b->head[CLASS], blocks[room]);
-	ck_assert_uint_eq(count_pending(b), 1);
-	for (size_t i = room; i-- > 0;)
-		ck_assert_ptr_eq(take(b, CLASS), blocks[i]);
-}
-END_TEST
-
-/* The others travel together to A, which finds them at its next refill.  */
-START_TEST(test_remote_home)
-{
-	struct mx_cache *a = new_cache(), *b = new_cache();
-	size_t sent = 0;
-
-	take_many(a, 512);
-	ck_assert_ptr_null(a->head[CLASS]);
-	for (; a->inbox == NULL; sent++)
-		put(b, blocks[sent]);
-	ck_assert_uint_gt(sent, 1);
-	ck_assert_uint_eq(count_pending(b), 0);
-	for (size_t i = sent; i-- > 0;)
-		ck_assert_ptr_eq(take(a, CLASS), blocks[i]);
-	ck_assert_ptr_null(a->inbox);
-	ck_assert_uint_eq(mx_heap_account.used, mx_class_pages[CLASS]);
-}
-END_TEST
-
-/* Single blocks and chains of several spans in one inbox.  */
-START_TEST(test_remote_mixed)
-{
-	struct mx_cache *a = new_cache(), *b = new_cache();
-	void *p[MX_CLASS_COUNT][3];
-
-	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-		for (int i = 0; i < 3; i++)
-			p[c][i] = take(a, c);
-	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-		for (unsigned i = 0; i <= c % 3; i++)
-			put(b, p[c][i]);
-	mx_cache_flush(b);
-	ck_assert_uint_eq(count_pending(b), 0);
-	ck_assert_ptr_nonnull(a->inbox);
-	mx_cache_flush(a);
-	ck_assert_ptr_null(a->inbox);
-	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-		for (unsigned i = c % 3 + 1; i < 3; i++)
-			put(b, p[c][i]);
-	mx_cache_flush(b);
-	expect_heap_is_empty();
-}
-END_TEST
-
-/* A gave the span up; B's blocks go to central, where A and B find them.  */
-START_TEST(test_remote_unowned)
-{
-	struct mx_cache *a = new_cache(), *b = new_cache();
-	struct mx_span *s;
-
-	take_many(a, 512 + 1);
-	s = mx_pagemap_get(blocks[0]);
-	for (size_t i = 0; i < 200; i++)
-		put(b, blocks[i]);
-	mx_cache_flush(b);
-	ck_assert(s->listed);
-	ck_assert_uint_eq(s->left, 512 - 200);
-	ck_assert_ptr_nonnull(take(b, CLASS));
-	ck_assert_ptr_eq(s->owner, b);
-	for (size_t i = 200; i < 513; i++)
-		put(a, blocks[i]);
-	mx_cache_flush(a);
-	expect_heap();
-}
-END_TEST
-
-/* The owner changes while a chain lies in the old owner's inbox.  */
-START_TEST(test_inbox_of_old_owner)
-{
-	struct mx_cache *a = new_cache(), *b = new_cache();
-	struct mx_cache *c = new_cache();
-	struct mx_span *s;
-
-	take_many(a, 400);
-	s = mx_pagemap_get(blocks[0]);
-	for (size_t i = 0; i < 64; i++)
-		put(b, blocks[i]);
-	ck_assert_ptr_nonnull(a->inbox);
-	/* A's thread ends; its inbox is emptied on the way.  */
-	mx_cache_delete(a);
-	ck_assert_ptr_null(s->owner);
-	ck_assert_ptr_eq(mx_pagemap_get(take(c, CLASS)), s);
-	ck_assert_ptr_eq(s->owner, c);
-	for (size_t i = 64; i < 400; i++)
-		put(b, blocks[i]);
-	mx_cache_delete(b);
-	put(c, take(c, CLASS));
-	mx_cache_delete(c);
-	expect_heap();
-	ck_assert_uint_eq(mx_heap_account.used, mx_class_pages[CLASS]);
-}
-END_TEST
-
 /* Birth and death.  */
 
 START_TEST(test_pool)
@@ -418,12 +286,6 @@ main(void)
 	tcase_add_test(tc, test_empty_spans);
 	tcase_add_test(tc, test_event_of_current);
 	tcase_add_test(tc, test_adopt);
-	tc = add_case(s, "two threads");
-	tcase_add_test(tc, test_remote_room);
-	tcase_add_test(tc, test_remote_home);
-	tcase_add_test(tc, test_remote_mixed);
-	tcase_add_test(tc, test_remote_unowned);
-	tcase_add_test(tc, test_inbox_of_old_owner);
 	tc = add_case(s, "life");
 	tcase_add_test(tc, test_pool);
 	tcase_add_test(tc, test_orphans);

@@ -55,6 +55,13 @@ fake_leave(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* A child gets the lock free, whatever other threads did at the fork.  */
+static void
+lock_for_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
 static void
 get_area(void)
 {
@@ -63,6 +70,8 @@ get_area(void)
 
 	fake_must(v != MAP_FAILED, "fake_os: address space");
 	area = (char *)mx_align_up((uintptr_t)v, MX_GIB);
+	fake_must(pthread_atfork(lock_for_fork, fake_leave, fake_leave) == 0,
+	    "fake_os: atfork");
 }
 
 void

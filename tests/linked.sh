@@ -73,6 +73,23 @@ preloaded grow-backward "$bin/grow_free" 1024 backward
 cd "$top_srcdir/tests" || exit 99
 in_each_way interface "$MX_CC" -pthread -O1 interface_test.c \
     interface_align.c interface_report.c interface_random.c
+# Tools that look into a program that is linked with memaix.
+dir=$(dirname "$LIBMEMAIX")
+if command -v valgrind >/dev/null; then
+	check "valgrind --tool=none" env LD_LIBRARY_PATH="$dir" valgrind \
+	    --tool=none --error-exitcode=1 "$tmp/interface.shared"
+else
+	echo "SKIP valgrind (not installed)"
+fi
+if command -v gdb >/dev/null; then
+	check gdb sh -c "LD_LIBRARY_PATH='$dir' gdb -batch -nx -ex 'set breakpoint pending on' \
+	    -ex 'break malloc' \
+	    -ex run -ex backtrace -ex delete -ex continue \
+	    '$tmp/interface.shared' | tee '$tmp/gdb' | grep -q 'exited normally' &&
+	    grep -q '^#0.* malloc' '$tmp/gdb'"
+else
+	echo "SKIP gdb (not installed)"
+fi
 if [ -n "$MX_CXX" ] && command -v "$MX_CXX" >/dev/null; then
 	build cxx.plain "$MX_CXX" -pthread -std=c++17 cxx_test.cc &&
 	    preloaded cxx "$tmp/cxx.plain"

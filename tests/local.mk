@@ -70,7 +70,13 @@ unit_tests = \
 	%D%/check_heap_bound \
 	%D%/check_heap_random \
 	%D%/check_central \
-	%D%/check_cache
+	%D%/check_cache \
+	%D%/check_cache_remote \
+	%D%/check_cache_random \
+	%D%/check_cache_threads \
+	%D%/check_process \
+	%D%/check_api \
+	%D%/check_api_align
 
 # What all of them may include.
 noinst_HEADERS = \

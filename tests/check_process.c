@@ -1,0 +1,428 @@
+/* check_process.c - unit tests of birth, fork and death.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <memaix.h>
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include "api.h"
+#include "check_core.h"
+#include "check_pages.h"
+#include "check_text.h"
+#include "process.h"
+
+/* Only the kernel is new: the library starts itself.  */
+static void
+setup_process(void)
+{
+	memset(&options, 0, sizeof options);
+	fake_os_reset(&options);
+}
+
+static size_t
+count_caches(void)
+{
+	size_t n = 0;
+
+	for (struct mx_cache *c = mx_cache_list; c != NULL; c = c->next)
+		n++;
+	return n;
+}
+
+static void
+set_options(const char *value)
+{
+	ck_assert_int_eq(setenv("MEMAIX_OPTIONS", value, 1), 0);
+}
+
+/* Birth.  */
+
+START_TEST(test_init)
+{
+	set_options("decay_ms:77");
+	mx_process_init();
+	ck_assert_uint_eq(mx_sys_facts.page, 4096);
+	ck_assert_uint_eq(mx_conf.decay_ms, 77);
+	/* Once and for all.  */
+	set_options("decay_ms:88");
+	mx_process_init();
+	ck_assert_uint_eq(mx_conf.decay_ms, 77);
+	ck_assert_uint_eq(fake_os_calls(FAKE_ANY), 0);
+}
+END_TEST
+
+START_TEST(test_init_secure)
+{
+	options.secure = true;
+	fake_os_reset(&options);
+	set_options("decay_ms:77");
+	mx_process_init();
+	ck_assert_uint_eq(mx_conf.decay_ms, 1000);
+}
+END_TEST
+
+START_TEST(test_own_cache)
+{
+	struct mx_cache *cache;
+
+	ck_assert_ptr_eq(mx_cache_self, &mx_cache_empty);
+	cache = mx_process_cache();
+	ck_assert_ptr_eq(mx_cache_self, cache);
+	ck_assert_ptr_eq(mx_cache_list, cache);
+	mx_process_done(cache);
+	ck_assert_ptr_eq(mx_process_cache(), cache);
+	ck_assert_uint_eq(count_caches(), 1);
+	/* The first thread is not watched.  */
+	mx_process_start();
+	ck_assert_ptr_eq(mx_process_cache(), cache);
+	ck_assert_uint_eq(fake_os_calls(FAKE_THREAD_EXIT), 0);
+}
+END_TEST
+
+START_TEST(test_start_is_silent)
+{
+	set_options("stats:true");
+	text_divert();
+	mx_process_start();
+	text_restore();
+	ck_assert_str_eq(text, "");
+	ck_assert_uint_eq(count_caches(), 1);
+}
+END_TEST
+
+START_TEST(test_start_says)
+{
+	char line[100];
+
+	set_options("help,verbose");
+	text_divert();
+	mx_process_start();
+	text_restore();
+	snprintf(line, sizeof line,
+	    "memaix: active in process %d, memaix " MEMAIX_VERSION "\n",
+	    (int)getpid());
+	text_has(line);
+	text_has("memaix: options, set by MEMAIX_OPTIONS=");
+}
+END_TEST
+
+/* No memory for a cache: one is borrowed, and given back for the next.  */
+START_TEST(test_no_cache)
+{
+	struct mx_cache *cache;
+	void *p;
+
+	fake_os_refuse(FAKE_ALLOC, 1, true);
+	for (int i = 0; i < 3; i++) {
+		cache = mx_process_cache();
+		ck_assert_ptr_nonnull(cache);
+		ck_assert_ptr_eq(mx_cache_self, &mx_cache_empty);
+		mx_process_done(cache);
+	}
+	ck_assert_ptr_null(mx_malloc(100));
+	ck_assert_int_eq(errno, ENOMEM);
+	fake_os_refuse_nothing();
+	p = mx_malloc(100);
+	ck_assert_ptr_nonnull(p);
+	ck_assert_ptr_ne(mx_cache_self, &mx_cache_empty);
+	mx_free(p);
+}
+END_TEST
+
+/* Threads.  */
+
+static void *
+use(void *arg)
+{
+	struct mx_cache **mine = arg;
+	void *p = mx_malloc(100);
+
+	*mine = mx_cache_self;
+	mx_free(p);
+	return p;
+}
+
+static struct mx_cache *
+run_thread(void)
+{
+	struct mx_cache *cache = NULL;
+	pthread_t t;
+	void *p;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, use, &cache), 0);
+	ck_assert_int_eq(pthread_join(t, &p), 0);
+	ck_assert_ptr_nonnull(p);
+	return cache;
+}
+
+START_TEST(test_threads_reuse)
+{
+	struct mx_cache *cache;
+
+	mx_process_start();
+	cache = run_thread();
+	ck_assert_ptr_ne(cache, mx_cache_self);
+	ck_assert(!cache->live);
+	for (int i = 0; i < 20; i++)
+		ck_assert_ptr_eq(run_thread(), cache);
+	ck_assert_uint_eq(count_caches(), 2);
+	mx_cache_flush(mx_cache_self);
+	expect_heap_is_empty();
+}
+END_TEST
+
+/* A thread whose end can't be watched works; its cache is lost.  */
+START_TEST(test_unwatched)
+{
+	struct mx_cache *cache;
+
+	mx_process_start();
+	fake_os_refuse(FAKE_THREAD_EXIT, 1, true);
+	cache = run_thread();
+	ck_assert(cache->live);
+	ck_assert_ptr_ne(run_thread(), cache);
+	ck_assert_uint_eq(count_caches(), 3);
+}
+END_TEST
+
+/* What a thread still does after its end has begun.  */
+static void *
+outlive(void *arg)
+{
+	size_t *bad = arg;
+	void *before = mx_malloc(100);
+	void *p[50];
+
+	fake_os_thread_exit();
+	*bad += mx_cache_self != &mx_cache_empty;
+	mx_free(before);
+	for (size_t i = 0; i < 50; i++) {
+		p[i] = mx_malloc(i * 100);
+		*bad += p[i] == NULL;
+		memset(p[i], 7, i * 100);
+	}
+	for (size_t i = 0; i < 50; i++)
+		mx_free(p[i]);
+	*bad += mx_cache_self != &mx_cache_empty;
+	p[0] = mx_calloc(1, 100);
+	p[0] = mx_realloc(p[0], 1000);
+	*bad += p[0] == NULL || *(char *)p[0] != 0;
+	mx_free(p[0]);
+	return NULL;
+}
+
+START_TEST(test_after_the_end)
+{
+	size_t bad = 0;
+	pthread_t t;
+
+	mx_process_start();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(pthread_create(&t, NULL, outlive, &bad), 0);
+		ck_assert_int_eq(pthread_join(t, NULL), 0);
+	}
+	ck_assert_uint_eq(bad, 0);
+	ck_assert_uint_eq(count_caches(), 2);
+	/* What the borrowed cache kept serves the next borrower: it is not
+	 * more for three than for one.  */
+	ck_assert_uint_le(mx_heap_account.used, 50 * 6);
+	expect_heap();
+}
+END_TEST
+
+/* Death.  */
+
+START_TEST(test_exit_is_silent)
+{
+	text_divert();
+	mx_process_exit();
+	mx_process_start();
+	mx_process_exit();
+	text_restore();
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
+START_TEST(test_exit_prints)
+{
+	set_options("stats,stats_json");
+	text_divert();
+	mx_process_start();
+	mx_free(mx_malloc(1));
+	/* Standard error may be closed by then.  */
+	if (_i)
+		close(STDERR_FILENO);
+	mx_process_exit();
+	text_restore();
+	text_has("memaix: statistics of process ");
+	text_has("{\"memaix\":\"" MEMAIX_VERSION "\"");
+}
+END_TEST
+
+START_TEST(test_exit_file)
+{
+	char path[] = "/tmp/memaix.XXXXXX";
+	char value[100], want[100];
+	int fd = mkstemp(path);
+	FILE *f;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	unlink(path);
+	snprintf(value, sizeof value, "stats_json,stats_file:%s.%%p.json",
+	    path);
+	snprintf(want, sizeof want, "%s.%d.json", path, (int)getpid());
+	set_options(value);
+	text_divert();
+	mx_process_start();
+	mx_process_exit();
+	text_restore();
+	ck_assert_str_eq(text, "");
+	f = fopen(want, "r");
+	ck_assert_ptr_nonnull(f);
+	text_used = fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	unlink(want);
+	text_has("{\"memaix\":\"" MEMAIX_VERSION "\"");
+}
+END_TEST
+
+START_TEST(test_exit_no_file)
+{
+	set_options("stats,stats_file:/nowhere/at/all");
+	text_divert();
+	mx_process_start();
+	mx_process_exit();
+	text_restore();
+	text_has("memaix: stats_file: /nowhere/at/all cannot be opened "
+	    "(errno 2); using standard error\n");
+	text_has("memaix: statistics of process ");
+}
+END_TEST
+
+/* Fork.  */
+
+/* 0 if the child can do everything.  */
+static int
+try_all(void)
+{
+	void *p[100];
+
+	for (size_t i = 0; i < 100; i++) {
+		p[i] = mx_malloc(i * 1000);
+		if (p[i] == NULL)
+			return 1;
+		memset(p[i], 7, i * 1000);
+	}
+	for (size_t i = 0; i < 100; i++)
+		mx_free(p[i]);
+	(void)mx_trim();
+	return 0;
+}
+
+static void
+fork_once(void)
+{
+	int status;
+	pid_t pid;
+
+	mx_process_fork_prepare();
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct mx_cache *cache = NULL;
+		pthread_t t;
+
+		mx_process_fork_child();
+		alarm(60);
+		if (try_all() != 0 || pthread_create(&t, NULL, use,
+		    &cache) != 0 || pthread_join(t, NULL) != 0)
+			_exit(1);
+		_exit(cache == NULL);
+	}
+	mx_process_fork_parent();
+	ck_assert_int_eq(try_all(), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	    "status %x", (unsigned)status);
+}
+
+START_TEST(test_fork)
+{
+	void *p;
+
+	mx_process_start();
+	p = mx_malloc(100);
+	memset(p, 7, 100);
+	for (int i = 0; i < 3; i++)
+		fork_once();
+	ck_assert_int_eq(((char *)p)[99], 7);
+	mx_free(p);
+	mx_cache_flush(mx_cache_self);
+	expect_heap_is_empty();
+}
+END_TEST
+
+static bool stop;       /* atomic */
+
+/* Takes every lock there is, all the time.  */
+static void *
+be_busy(void *arg)
+{
+	size_t *failed = arg;
+
+	while (!mx_load(&stop, RELAXED))
+		*failed += (size_t)try_all();
+	return NULL;
+}
+
+START_TEST(test_fork_with_threads)
+{
+	size_t failed[3] = { 0, 0, 0 };
+	pthread_t t[3];
+
+	mx_process_start();
+	mx_conf.dirty_min = mx_conf.dirty_percent = 0;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, be_busy,
+		    &failed[i]), 0);
+	for (int i = 0; i < 60 / PROPERTY_SLOW; i++)
+		fork_once();
+	mx_store(&stop, true, RELAXED);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_join(t[i], NULL), 0);
+	ck_assert_uint_eq(failed[0] + failed[1] + failed[2], 0);
+	mx_cache_flush(mx_cache_self);
+	expect_heap_is_empty();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("process");
+	TCase *tc = tcase_create("all");
+
+	tcase_add_checked_fixture(tc, setup_process, NULL);
+	tcase_set_timeout(tc, 300);
+	suite_add_tcase(s, tc);
+	tcase_add_test(tc, test_init);
+	tcase_add_test(tc, test_init_secure);
+	tcase_add_test(tc, test_own_cache);
+	tcase_add_test(tc, test_start_is_silent);
+	tcase_add_test(tc, test_start_says);
+	tcase_add_test(tc, test_no_cache);
+	tcase_add_test(tc, test_threads_reuse);
+	tcase_add_test(tc, test_unwatched);
+	tcase_add_test(tc, test_after_the_end);
+	tcase_add_test(tc, test_exit_is_silent);
+	tcase_add_loop_test(tc, test_exit_prints, 0, 2);
+	tcase_add_test(tc, test_exit_file);
+	tcase_add_test(tc, test_exit_no_file);
+	tcase_add_test(tc, test_fork);
+	tcase_add_test(tc, test_fork_with_threads);
+	return run(s);
+}
