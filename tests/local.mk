@@ -76,7 +76,8 @@ unit_tests = \
 	%D%/check_cache_threads \
 	%D%/check_process \
 	%D%/check_api \
-	%D%/check_api_align
+	%D%/check_api_align \
+	%D%/check_api_random
 
 # What all of them may include.
 noinst_HEADERS = \
