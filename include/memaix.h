@@ -57,7 +57,7 @@ struct memaix_stats {
 };
 
 /* Fill *STATS, whose first SIZE bytes the caller knows (sizeof *STATS).  Walks
- * the heap: about 10 us per 100 MiB.  Source: this project.  */
+ * the heap: about 250 us per 100 MiB.  Source: this project.  */
 void memaix_stats_read(struct memaix_stats *stats, size_t size);
 
 /* Print the statistics to file descriptor FD, as text or as JSON.  */
@@ -76,7 +76,7 @@ struct memaix_usage {
 };
 
 /* Fill *USAGE, whose first SIZE bytes the caller knows.  0, or an errno value.
- * Reads /proc (Linux) or asks getprocs64 (AIX): about 10 us per process.  */
+ * Reads /proc (Linux) or asks getprocs64 (AIX): about 50 us per process.  */
 int memaix_usage_read(struct memaix_usage *usage, size_t size);
 
 /* Give all free pages back to the kernel now, the calling thread's free blocks

@@ -80,7 +80,8 @@ mx_central_adopt(struct mx_span *s, struct mx_cache *cache)
 	bool mine;
 
 	mx_lock(&k->lock);
-	mine = mx_load(&s->owner, RELAXED) == NULL;
+	/* Acquire: mx_central_give_full does not take the lock.  */
+	mine = mx_load(&s->owner, ACQUIRE) == NULL;
 	if (mine) {
 		if (s->listed)
 			unlist(k, s);
@@ -117,7 +118,7 @@ mx_central_push(struct mx_span *s, struct mx_block *head,
 	bool empty;
 
 	mx_lock(&k->lock);
-	if (mx_load(&s->owner, RELAXED) != NULL) {
+	if (mx_load(&s->owner, ACQUIRE) != NULL) {      /* as above */
 		mx_unlock(&k->lock);
 		return false;
 	}

@@ -228,8 +228,8 @@ sysMoveOS(void *new_, void *old, size_t n)
 }
 
 /* A pthread key would be one of the program's 1024, and its destructor can run
- * before those that still call free.  glibc's and musl's hook for C++ thread
- * locals costs the program nothing.  */
+ * before those that still call free.  glibc's hook for C++ thread locals
+ * costs the program nothing.  */
 extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *)
     __attribute__((weak));
 extern void *__dso_handle;

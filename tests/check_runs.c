@@ -102,7 +102,7 @@ static void
 expect_same(void)
 {
 	size_t n, dirty, all_dirty = 0;
-	uint32_t stamp;
+	uint32_t stamp, oldest = 0;
 
 	for (const struct island *is = islands; is < islands + 2; is++) {
 		for (size_t i = 0; i < ISLAND; i += n) {
@@ -122,11 +122,15 @@ expect_same(void)
 			expect(s->base == at(is, i));
 			expect_eq(s->pages, n);
 			expect_eq(s->dirty, dirty);
+			if (dirty > 0 && (all_dirty == dirty ||
+			    (int32_t)(s->stamp - oldest) < 0))
+				oldest = s->stamp;
 			expect(s == end || end->state == MX_SPAN_FREE_END);
 			expect_eq(end->pages, n);
 		}
 	}
 	expect(mx_runs_oldest(&stamp) == (all_dirty > 0));
+	expect(all_dirty == 0 || stamp == oldest);
 }
 
 /* Is there a place for PAGES at a multiple of ALIGN?  */

@@ -77,7 +77,9 @@ unit_tests = \
 	%D%/check_process \
 	%D%/check_api \
 	%D%/check_api_align \
-	%D%/check_api_random
+	%D%/check_api_random \
+	%D%/check_stats \
+	%D%/check_root
 
 # What all of them may include.
 noinst_HEADERS = \

@@ -1,0 +1,340 @@
+/* check_stats.c - unit tests of the numbers, and of their three printed forms.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include <pthread.h>
+
+#include "api.h"
+#include "check_core.h"
+#include "check_pages.h"
+#include "check_text.h"
+#include "process.h"
+#include "stats.h"
+
+static struct memaix_stats st;
+
+/* Read, and check what is always so.  */
+static void
+read_stats(void)
+{
+	mx_stats_read(&st);
+	ck_assert_uint_eq(st.live + st.rounding + st.caches +
+	    st.free_in_spans + st.dirty + st.metadata, st.ready);
+	ck_assert_uint_eq(st.live, st.live_small + st.live_large);
+	ck_assert_uint_le(st.untouched, st.ready);
+	ck_assert_uint_eq(st.ready, fake_os_bytes(FAKE_READY));
+	ck_assert_uint_eq(st.prepared, fake_os_bytes(FAKE_PREPARED));
+	ck_assert_uint_eq(st.reserved, fake_os_bytes(FAKE_RESERVED));
+	ck_assert_uint_eq(st.metadata, mx_meta_bytes());
+	ck_assert_uint_ge(st.peak_ready, st.ready);
+}
+
+static void
+setup_stats(void)
+{
+	setup();
+	mx_process_start();
+}
+
+START_TEST(test_nothing)
+{
+	static const struct memaix_stats none;
+
+	start_on(&kernels[_i]);
+	memset(&st, 0xff, sizeof st);
+	read_stats();
+	ck_assert_mem_eq(&st, &none, sizeof st);
+}
+END_TEST
+
+START_TEST(test_small)
+{
+	size_t size = mx_class_size((unsigned)_i);
+	void *p[3];
+
+	for (int i = 0; i < 3; i++)
+		p[i] = mx_malloc(size);
+	read_stats();
+	ck_assert_uint_eq(st.live_small, 3 * size);
+	ck_assert_uint_eq(st.live_large, 0);
+	ck_assert_uint_eq(st.spans, 1);
+	ck_assert_uint_eq(st.rounding, ((size_t)mx_class_pages[_i] <<
+	    MX_PAGE_SHIFT) % size);
+	ck_assert_uint_eq(st.threads, 1);
+	mx_free(p[1]);
+	read_stats();
+	ck_assert_uint_eq(st.live, 2 * size);
+	ck_assert_uint_ge(st.caches, size);
+	mx_cache_flush(mx_cache_self);
+	read_stats();
+	ck_assert_uint_eq(st.live, 2 * size);
+	ck_assert_uint_eq(st.caches, 0);
+	ck_assert_uint_eq(st.spans, 1);
+	mx_free(p[0]);
+	mx_free(p[2]);
+	mx_cache_flush(mx_cache_self);
+	read_stats();
+	ck_assert_uint_eq(st.live | st.rounding | st.spans |
+	    st.free_in_spans, 0);
+	ck_assert_uint_gt(st.dirty, 0);
+}
+END_TEST
+
+START_TEST(test_large)
+{
+	void *p, *q;
+
+	start_on(&kernels[_i]);
+	p = mx_malloc(100000);
+	q = mx_malloc(10 * MX_MIB);
+	read_stats();
+	ck_assert_uint_eq(st.live, 100000 + 10 * MX_MIB);
+	ck_assert_uint_eq(st.live_large, st.live);
+	ck_assert_uint_eq(st.large_blocks, 2);
+	ck_assert_uint_eq(st.rounding + st.live,
+	    mx_heap_account.used << MX_PAGE_SHIFT);
+	p = mx_realloc(p, 100001);
+	read_stats();
+	ck_assert_uint_eq(st.live, 100001 + 10 * MX_MIB);
+	mx_free(q);
+	mx_free(p);
+	read_stats();
+	ck_assert_uint_eq(st.live | st.rounding | st.large_blocks, 0);
+	(void)mx_trim();
+	read_stats();
+	ck_assert_uint_eq(st.released > 0, can_release());
+	ck_assert_uint_eq(st.dirty == 0, can_release());
+}
+END_TEST
+
+/* Ready, but never touched: not in memory.  */
+START_TEST(test_untouched)
+{
+	char *p = mx_malloc(10 * MX_MIB);
+	size_t before;
+
+	read_stats();
+	before = st.untouched;
+	ck_assert_uint_ge(before, 10 * MX_MIB);
+	memset(p, 7, 4 * MX_MIB);
+	read_stats();
+	ck_assert_uint_eq(st.untouched, before - 4 * MX_MIB);
+	fake_os_refuse(FAKE_RESIDENT, 1, true);
+	read_stats();
+	ck_assert_uint_eq(st.untouched, 0);
+}
+END_TEST
+
+/* A block that another thread freed is no longer live, wherever it is.  */
+START_TEST(test_freed_by_other)
+{
+	struct mx_cache *a = mx_cache_self, *b = mx_cache_new();
+	void *p[300];
+
+	for (int i = 0; i < 300; i++)
+		p[i] = mx_malloc(128);
+	mx_cache_self = b;
+	for (int i = 0; i < 300; i++) {
+		mx_free(p[i]);
+		mx_stats_read(&st);
+		expect_eq(st.live, (299u - (unsigned)i) * 128);
+	}
+	read_stats();
+	ck_assert_uint_eq(st.threads, 2);
+	mx_cache_self = a;
+	mx_cache_delete(b);
+	read_stats();
+	ck_assert_uint_eq(st.threads, 1);
+	ck_assert_uint_eq(st.live, 0);
+}
+END_TEST
+
+/* Nor is one that a thread frees after its end has begun.  */
+static void *
+outlive(void *arg)
+{
+	void *p[300];
+
+	(void)arg;
+	mx_free(mx_malloc(1));
+	fake_os_thread_exit();
+	for (int i = 0; i < 300; i++)
+		p[i] = mx_malloc(128);
+	for (int i = 0; i < 300; i++)
+		mx_free(p[i]);
+	return NULL;
+}
+
+START_TEST(test_after_the_end)
+{
+	pthread_t t;
+
+	ck_assert_int_eq(pthread_create(&t, NULL, outlive, NULL), 0);
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	read_stats();
+	ck_assert_uint_eq(st.threads, 1);
+	ck_assert_uint_eq(st.live, 0);
+}
+END_TEST
+
+static void
+take_foreign(void *p)
+{
+	(void)p;
+}
+
+static void
+find_next(struct mx_api_next *next)
+{
+	next->free_ = take_foreign;
+}
+
+START_TEST(test_foreign)
+{
+	mx_api_find_next = find_next;
+	for (int i = 0; i < 3; i++)
+		mx_free(&st);
+	read_stats();
+	ck_assert_uint_eq(st.foreign, 3);
+}
+END_TEST
+
+/* Printing.  */
+
+static void
+print(void (*fn)(struct mx_out *))
+{
+	struct mx_out o;
+
+	text_clear();
+	mx_out_init(&o, text_take, NULL);
+	fn(&o);
+	mx_out_done(&o);
+	read_stats();
+}
+
+static void
+make_some(void)
+{
+	for (size_t n = 1; n < 300000; n *= 3)
+		mx_free(mx_malloc(n));
+	(void)mx_malloc(1000);
+	(void)mx_malloc(1000000);
+}
+
+static const struct {
+	const char *name;
+	const size_t *at;
+} members[] = {
+	{ "live", &st.live }, { "rounding", &st.rounding },
+	{ "caches", &st.caches }, { "free_in_spans", &st.free_in_spans },
+	{ "dirty", &st.dirty }, { "metadata", &st.metadata },
+	{ "ready", &st.ready }, { "untouched", &st.untouched },
+	{ "prepared", &st.prepared }, { "reserved", &st.reserved },
+	{ "peak_ready", &st.peak_ready }, { "released", &st.released },
+	{ "live_small", &st.live_small }, { "live_large", &st.live_large },
+	{ "spans", &st.spans }, { "large_blocks", &st.large_blocks },
+	{ "threads", &st.threads }, { "foreign", &st.foreign }
+};
+
+#define N_MEMBERS (sizeof members / sizeof members[0])
+
+_Static_assert(N_MEMBERS == sizeof(struct memaix_stats) / sizeof(size_t),
+    "all of them");
+
+/* Every member by name, with its number in front.  */
+START_TEST(test_text)
+{
+	char line[60];
+
+	make_some();
+	print(mx_stats_text);
+	for (size_t i = 0; i < N_MEMBERS; i++) {
+		snprintf(line, sizeof line, " %16zu  %-14s ", *members[i].at,
+		    members[i].name);
+		text_has(line);
+	}
+	snprintf(line, sizeof line, "memaix: statistics of process %d ",
+	    (int)getpid());
+	text_has(line);
+}
+END_TEST
+
+/* One flat object: "name":value pairs, each name once.  */
+START_TEST(test_json)
+{
+	char pair[60];
+	size_t colons = 0, commas = 0, quotes = 0;
+
+	make_some();
+	print(mx_stats_json);
+	ck_assert_uint_eq(text_lines(), 1);
+	ck_assert(text[0] == '{' && text[text_used - 2] == '}');
+	for (const char *p = text; *p != '\0'; p++) {
+		colons += *p == ':';
+		commas += *p == ',';
+		quotes += *p == '"';
+		ck_assert(*p != '\\' && (p == text || *p != '{'));
+	}
+	ck_assert_uint_eq(colons, N_MEMBERS + 6);
+	ck_assert_uint_eq(commas, colons - 1);
+	ck_assert_uint_eq(quotes, 2 * (colons + 2));
+	for (size_t i = 0; i < N_MEMBERS; i++) {
+		snprintf(pair, sizeof pair, ",\"%s\":%zu", members[i].name,
+		    *members[i].at);
+		text_has(pair);
+	}
+	text_has("{\"memaix\":\"" MEMAIX_VERSION "\",\"schema\":1,");
+}
+END_TEST
+
+/* Every element that begins ends, inside the one that it began in.  */
+START_TEST(test_xml)
+{
+	const char *open[8];
+	size_t depth = 0;
+
+	make_some();
+	print(mx_stats_xml);
+	for (const char *p = text; (p = strchr(p, '<')) != NULL; p++) {
+		const char *end = strchr(p, '>');
+
+		ck_assert_ptr_nonnull(end);
+		if (p[1] == '/') {
+			ck_assert_uint_gt(depth, 0);
+			depth--;
+			ck_assert_int_eq(strncmp(p + 2, open[depth] + 1,
+			    (size_t)(end - p) - 2), 0);
+		} else if (end[-1] != '/') {
+			ck_assert_uint_lt(depth, 8);
+			open[depth++] = p;
+		}
+	}
+	ck_assert_uint_eq(depth, 0);
+	text_has("<malloc version=\"1\">");
+	text_has("<heap nr=\"0\">");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("stats");
+	TCase *tc = add_case(s, "kernels");
+
+	tcase_add_loop_test(tc, test_nothing, 0, N_KERNELS);
+	tcase_add_loop_test(tc, test_large, 0, N_KERNELS);
+	tc = tcase_create("numbers");
+	tcase_add_checked_fixture(tc, setup_stats, NULL);
+	tcase_set_timeout(tc, 120);
+	suite_add_tcase(s, tc);
+	tcase_add_loop_test(tc, test_small, 0, MX_CLASS_COUNT);
+	tcase_add_test(tc, test_untouched);
+	tcase_add_test(tc, test_freed_by_other);
+	tcase_add_test(tc, test_after_the_end);
+	tcase_add_test(tc, test_foreign);
+	tcase_add_test(tc, test_text);
+	tcase_add_test(tc, test_json);
+	tcase_add_test(tc, test_xml);
+	return run(s);
+}
