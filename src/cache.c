@@ -23,7 +23,8 @@
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
 
 struct mx_cache mx_cache_empty;
-struct mx_cache *mx_cache_list;
+struct mx_cache mx_cache_shared;
+struct mx_cache *mx_cache_list = &mx_cache_shared;
 
 __thread struct mx_cache *mx_cache_self
     __attribute__((tls_model("initial-exec"))) = &mx_cache_empty;
@@ -155,6 +156,40 @@ drain_inbox(struct mx_cache *cache)
 {
 	if (mx_load(&cache->inbox, RELAXED) != NULL)
 		receive(cache, mx_swap(&cache->inbox, NULL, ACQUIRE));
+}
+
+static struct mx_span *
+checked_span(const struct mx_block *b)
+{
+	struct mx_span *s = mx_pagemap_get(b);
+
+	return s != NULL && s->state == MX_SPAN_SMALL &&
+	    mx_span_is_block(s, b) ? s : NULL;
+}
+
+__attribute__((no_sanitize("thread")))
+void
+mx_cache_count_inbox(const struct mx_cache *cache,
+    size_t counts[MX_CLASS_COUNT])
+{
+	const struct mx_block *item = mx_load(&cache->inbox, ACQUIRE);
+	const struct mx_block *second;
+	const struct mx_span *s;
+	uintptr_t aux;
+
+	for (int limit = 1 << 20; limit > 0 && item != NULL && item != CLOSED;
+	    limit--) {
+		s = checked_span(item);
+		if (s == NULL)
+			return;
+		aux = item->aux;
+		second = item->next;
+		if ((aux & 1) == 0)
+			counts[s->class_]++;
+		else if (second != NULL && checked_span(second) == s)
+			counts[s->class_] += second->aux & 0xffff;
+		item = (const struct mx_block *)(aux & ~(uintptr_t)1);
+	}
 }
 
 /* ---- refill ---- */

@@ -71,8 +71,17 @@ extern struct mx_cache mx_cache_empty;
 extern __thread struct mx_cache *mx_cache_self
     __attribute__((tls_model("initial-exec")));
 
-/* All caches, newest first.  */
+/* For threads without a cache of their own; whoever uses it sees to it that no
+ * one else does.  */
+extern struct mx_cache mx_cache_shared;
+
+/* All caches, newest first, the shared one last.  */
 extern struct mx_cache *mx_cache_list;
+
+/* Add to COUNTS, by class, the blocks that lie in CACHE's inbox.  Its owner may
+ * be taking them meanwhile: what is found is checked before it is followed.  */
+void mx_cache_count_inbox(const struct mx_cache *cache,
+    size_t counts[MX_CLASS_COUNT]);
 
 /* A block of class C from the head list; NULL: refill.  */
 MX_INLINE void *

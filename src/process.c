@@ -21,9 +21,8 @@ static struct mx_lock init_lock = MX_LOCK_INIT;
 static bool initialized;
 static bool started;
 
-/* For threads without a cache of their own.  */
+/* Held while mx_cache_shared is in use.  */
 static struct mx_lock shared_lock = MX_LOCK_INIT;
-static struct mx_cache shared;
 
 /* This thread's destructors have run; it gets no second cache, since nobody
  * would take that one back.  */
@@ -85,13 +84,13 @@ mx_process_cache(void)
 	if (cache != NULL)
 		return cache;
 	mx_lock(&shared_lock);
-	return &shared;
+	return &mx_cache_shared;
 }
 
 void
 mx_process_done(struct mx_cache *cache)
 {
-	if (cache == &shared)
+	if (cache == &mx_cache_shared)
 		mx_unlock(&shared_lock);
 }
 

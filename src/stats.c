@@ -105,9 +105,12 @@ count_list(const struct mx_block *b, unsigned c)
 static void
 walk_cache(struct walk *w, const struct mx_cache *cache)
 {
+	size_t waiting[MX_CLASS_COUNT] = { 0 };
+
+	mx_cache_count_inbox(cache, waiting);
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-		w->tally[c].cached += count_list(mx_load(&cache->head[c],
-		    RELAXED), c);
+		w->tally[c].cached += waiting[c] +
+		    count_list(mx_load(&cache->head[c], RELAXED), c);
 	for (size_t i = 0; i < MX_CACHE_PENDING; i++) {
 		const struct mx_pending *e = &cache->pending[i];
 		const struct mx_span *s = mx_load(&e->span, RELAXED);

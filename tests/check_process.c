@@ -27,7 +27,7 @@ count_caches(void)
 {
 	size_t n = 0;
 
-	for (struct mx_cache *c = mx_cache_list; c != NULL; c = c->next)
+	for (struct mx_cache *c = mx_cache_list; c != &mx_cache_shared; c = c->next)
 		n++;
 	return n;
 }

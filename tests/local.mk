@@ -21,6 +21,8 @@ AM_TESTS_ENVIRONMENT = \
 	MX_CROSS='$(MX_CROSS)'; export MX_CROSS; \
 	MX_CPU='$(host_cpu)'; export MX_CPU; \
 	MX_VERSION='$(PACKAGE_VERSION)'; export MX_VERSION; \
+	MX_CHECK_CFLAGS='$(CHECK_CFLAGS)'; export MX_CHECK_CFLAGS; \
+	MX_CHECK_LIBS='$(CHECK_LIBS)'; export MX_CHECK_LIBS; \
 	AWK='$(AWK)'; export AWK; \
 	NM='$(NM)'; export NM; \
 	OBJDUMP='$(OBJDUMP)'; export OBJDUMP;
@@ -45,6 +47,7 @@ script_tests = \
 	%D%/stats.sh \
 	%D%/aix-objects.sh \
 	%D%/ppc64.sh \
+	%D%/sanitize.sh \
 	%D%/preload.sh
 
 TESTS += $(script_tests)
