@@ -34,6 +34,8 @@ struct walk {
 	size_t resident;        /* SIZE_MAX: not known */
 };
 
+/* Reads what the owner may be writing.  */
+__attribute__((no_sanitize("thread")))
 static void
 tally_small(struct tally *t, const struct mx_span *s)
 {
@@ -102,6 +104,7 @@ count_list(const struct mx_block *b, unsigned c)
 	return n;
 }
 
+__attribute__((no_sanitize("thread")))
 static void
 walk_cache(struct walk *w, const struct mx_cache *cache)
 {
