@@ -13,11 +13,12 @@
 #define CARVE_BYTES     4096
 
 /* Others' blocks kept per class for reuse by this thread, and blocks of one span
- * gathered before they travel.  */
+ * gathered before they travel; what all that wait may hold.  */
 #define ROOM_BYTES      8192
 #define ROOM_MAX        64
 #define PENDING_BYTES   8192
 #define PENDING_MAX     64
+#define PENDING_BYTES_ALL (512 * MX_KIB)
 
 /* The inbox of a cache without a thread takes nothing.  */
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
@@ -133,7 +134,16 @@ send_pending(struct mx_cache *cache, struct mx_pending *e)
 	struct mx_span *s = e->span;
 
 	e->span = NULL;
+	cache->pending_bytes -= e->count * s->size;
 	send_chain(cache, s, e->head, e->tail, e->count);
+}
+
+MX_COLD static void
+send_all_pending(struct mx_cache *cache)
+{
+	for (size_t i = 0; i < MX_CACHE_PENDING; i++)
+		if (cache->pending[i].span != NULL)
+			send_pending(cache, &cache->pending[i]);
 }
 
 /* All chains of an inbox list; not all of them need be ours still.  */
@@ -347,8 +357,11 @@ add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 		e->tail = b;
 	e->head = b;
 	e->count++;
+	cache->pending_bytes += s->size;
 	if (e->count >= PENDING_MAX || e->count * s->size >= PENDING_BYTES)
 		send_pending(cache, e);
+	else if (cache->pending_bytes >= PENDING_BYTES_ALL)
+		send_all_pending(cache);
 }
 
 /* P's span is CACHE's own, or was and may be again.  */
@@ -442,9 +455,7 @@ mx_cache_flush(struct mx_cache *cache)
 
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
 		flush_head(cache, c);
-	for (size_t i = 0; i < MX_CACHE_PENDING; i++)
-		if (cache->pending[i].span != NULL)
-			send_pending(cache, &cache->pending[i]);
+	send_all_pending(cache);
 	drain_inbox(cache);
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
 		while ((s = take_partial(cache, c)) != NULL)

@@ -109,6 +109,31 @@ START_TEST(test_remote_mixed)
 }
 END_TEST
 
+/* Short chains for many spans: together they hold no more than half a MiB.  */
+START_TEST(test_remote_bound)
+{
+	enum { KIB = 19, SPANS = 80, EACH = 7, IN_SPAN = 64 };
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	static void *p[SPANS * IN_SPAN];
+	size_t most = 0;
+
+	ck_assert_uint_eq(mx_class_size(KIB), 1024);
+	for (size_t i = 0; i < SPANS * IN_SPAN; i++)
+		p[i] = take(a, KIB);
+	for (size_t i = 0; i < SPANS * IN_SPAN; i++)
+		if (i % IN_SPAN < EACH) {
+			put(b, p[i]);
+			ck_assert_uint_eq(b->pending_bytes,
+			    count_pending(b) * 1024);
+			most = mx_max(most, b->pending_bytes);
+		}
+	ck_assert_uint_gt(most, 256 * MX_KIB);
+	ck_assert_uint_le(most, 512 * MX_KIB);
+	mx_cache_flush(b);
+	ck_assert_uint_eq(b->pending_bytes, 0);
+}
+END_TEST
+
 /* A gave the span up; B's blocks go to central, where A and B find them.  */
 START_TEST(test_remote_unowned)
 {
@@ -167,6 +192,7 @@ main(void)
 	tcase_add_test(tc, test_remote_room);
 	tcase_add_test(tc, test_remote_home);
 	tcase_add_test(tc, test_remote_mixed);
+	tcase_add_test(tc, test_remote_bound);
 	tcase_add_test(tc, test_remote_unowned);
 	tcase_add_test(tc, test_inbox_of_old_owner);
 	return run(s);
