@@ -7,9 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arena.h"
 #include "conf.h"
 #include "heap.h"
-#include "panic.h"
+#include "misuse.h"
 #include "process.h"
 #include "stats.h"
 #include "sys.h"
@@ -47,15 +48,51 @@ next_definitions(void)
 	return &next;
 }
 
+/* What is wrong with P, an address that is not ours; 0: it may be a block of
+ * another allocator.  */
+static int
+what_is_wrong_outside(const void *p)
+{
+	if (!mx_is_aligned((uintptr_t)p, MX_BLOCK_ALIGN))
+		return MX_MESSAGE_MISALIGNED;
+	if (mx_arena_has(p))
+		return MX_MESSAGE_NO_BLOCK;
+	switch (sysWhereOS(p)) {
+	case MX_WHERE_STACK:
+		return MX_MESSAGE_STACK;
+	case MX_WHERE_STATIC:
+		return MX_MESSAGE_STATIC;
+	case MX_WHERE_UNMAPPED:
+		return MX_MESSAGE_UNMAPPED;
+	default:
+		return 0;
+	}
+}
+
+/* Who takes P, which is not ours, in the place of CALL; NULL: nobody may, and
+ * that was said.  */
+static const struct mx_api_next *
+next_for(const char *call, const void *p)
+{
+	int wrong = what_is_wrong_outside(p);
+
+	if (wrong == 0)
+		return next_definitions();
+	mx_misuse((enum mx_message)wrong, call, p, NULL, NULL);
+	return NULL;
+}
+
 static void
 free_foreign(void *p)
 {
-	const struct mx_api_next *next = next_definitions();
+	const struct mx_api_next *next = next_for("free", p);
 
+	if (next == NULL)
+		return;
 	if (next->free_ == NULL)
-		mx_panic("free: not a block of memaix, and no other free is "
-		    "there to take it", p);
-	next->free_(p);
+		mx_misuse(MX_MESSAGE_FOREIGN, "free", p, NULL, NULL);
+	else
+		next->free_(p);
 }
 
 /* ---- malloc ---- */
@@ -95,26 +132,53 @@ mx_malloc_slow(size_t n)
 
 /* ---- free ---- */
 
-static void
-check_block(const char *what, const struct mx_span *s, const void *p)
+/* What is wrong with P, an address in pages of ours; 0: it is a block in use, as
+ * far as can be seen here.  */
+static int
+what_is_wrong(const struct mx_span *s, const void *p)
 {
-	if (s->state == MX_SPAN_LARGE ? p != s->base :
-	    s->state != MX_SPAN_SMALL || !mx_span_is_block(s, p))
-		mx_panic(what, p);
+	const struct mx_block *b = p;
+	size_t offset = (size_t)((const char *)p - s->base);
+
+	switch (s->state) {
+	case MX_SPAN_LARGE:
+		return offset == 0 ? 0 : MX_MESSAGE_INTERIOR;
+	case MX_SPAN_SMALL:
+		if (!mx_span_is_start(s, offset))
+			return MX_MESSAGE_INTERIOR;
+		if (mx_span_index(s, offset) >= s->blocks)
+			return MX_MESSAGE_NEVER_GIVEN;
+		return mx_cache_holds(mx_cache_self, s, b) ?
+		    MX_MESSAGE_DOUBLE_FREE : 0;
+	default:
+		return MX_MESSAGE_NO_BLOCK;
+	}
+}
+
+/* False, and said, if CALL must not use P.  */
+static bool
+is_block(const char *call, const struct mx_span *s, const void *p)
+{
+	int wrong = what_is_wrong(s, p);
+
+	if (MX_LIKELY(wrong == 0))
+		return true;
+	if (wrong == MX_MESSAGE_NO_BLOCK) {
+		s = mx_heap_find_large(p);
+		if (s != NULL)
+			wrong = MX_MESSAGE_INTERIOR;
+	}
+	mx_misuse((enum mx_message)wrong, call, p, s, mx_cache_self);
+	return false;
 }
 
 MX_COLD static void
-free_cold(struct mx_span *s, void *p)
+free_cold(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache;
 
-	if (p == NULL)
+	if (!is_block("free", s, p))
 		return;
-	if (s == NULL) {
-		free_foreign(p);
-		return;
-	}
-	check_block("free: not the start of a block", s, p);
 	if (s->state == MX_SPAN_LARGE) {
 		mx_heap_give(s);
 		return;
@@ -124,16 +188,54 @@ free_cold(struct mx_span *s, void *p)
 	mx_process_done(cache);
 }
 
+MX_NOINLINE void
+mx_free_stray(void *p)
+{
+	if (p != NULL)
+		free_foreign(p);
+}
+
 MX_HOT void
-mx_free_slow(struct mx_span *s, void *p)
+mx_free_slow(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache = mx_cache_self;
 
-	if (MX_LIKELY(s != NULL && s->state == MX_SPAN_SMALL &&
-	    cache != &mx_cache_empty))
+	if (MX_LIKELY(s->state == MX_SPAN_SMALL && cache != &mx_cache_empty))
 		mx_cache_put_remote(cache, s, p);
 	else
-		free_cold(s, p);
+		free_cold(p, s);
+}
+
+/* A block can be smaller than its class would have it: realloc leaves it where it
+ * is down to half of the class.  */
+static bool
+size_fits(const struct mx_span *s, size_t align, size_t n)
+{
+	if (s->state == MX_SPAN_LARGE)
+		return s->bytes == mx_max(n, 1) || s->bytes == n;
+	if (n > s->size)
+		return false;
+	return n >= s->size / 2 || mx_class_of(n) == s->class_ ||
+	    mx_class_of_aligned(mx_max(n, 1), align) == s->class_;
+}
+
+/* Both the cold half of mx_free_sized, and all of what is done with ALIGN.  */
+MX_NOINLINE void
+mx_free_checked(const char *call, void *p, size_t align, size_t n)
+{
+	struct mx_span *s;
+
+	if (p == NULL)
+		return;
+	s = mx_pagemap_get(p);
+	if (s == NULL || !is_block(call, s, p)) {
+		if (s == NULL)
+			mx_free(p);
+		return;
+	}
+	if (!size_fits(s, mx_max(align, MX_BLOCK_ALIGN), n))
+		mx_misuse_size(call, p, n, s, mx_cache_self);
+	mx_free(p);
 }
 
 /* ---- calloc ---- */
@@ -207,12 +309,14 @@ resize_small(struct mx_span *s, void *p, size_t n)
 static void *
 resize_foreign(void *p, size_t n)
 {
-	const struct mx_api_next *next = next_definitions();
+	const struct mx_api_next *next = next_for("realloc", p);
 
-	if (next->realloc_ == NULL)
-		mx_panic("realloc: not a block of memaix, and no other "
-		    "realloc is there to take it", p);
-	return next->realloc_(p, n);
+	if (next != NULL && next->realloc_ != NULL)
+		return next->realloc_(p, n);
+	if (next != NULL)
+		mx_misuse(MX_MESSAGE_FOREIGN, "realloc", p, NULL, NULL);
+	errno = EINVAL;
+	return NULL;
 }
 
 void *
@@ -230,7 +334,10 @@ mx_realloc(void *p, size_t n)
 	s = mx_pagemap_get(p);
 	if (s == NULL)
 		return resize_foreign(p, n);
-	check_block("realloc: not the start of a block", s, p);
+	if (!is_block("realloc", s, p)) {
+		errno = EINVAL;
+		return NULL;
+	}
 	return s->state == MX_SPAN_LARGE ? resize_large(s, n) :
 	    resize_small(s, p, n);
 }
@@ -333,10 +440,12 @@ mx_usable_size(void *p)
 		return 0;
 	s = mx_pagemap_get(p);
 	if (s == NULL) {
-		next = next_definitions();
-		return next->usable_size != NULL ? next->usable_size(p) : 0;
+		next = next_for("malloc_usable_size", p);
+		return next != NULL && next->usable_size != NULL ?
+		    next->usable_size(p) : 0;
 	}
-	check_block("malloc_usable_size: not the start of a block", s, p);
+	if (!is_block("malloc_usable_size", s, p))
+		return 0;
 	return s->state == MX_SPAN_LARGE ?
 	    (size_t)s->pages << MX_PAGE_SHIFT : s->size;
 }

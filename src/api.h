@@ -16,8 +16,10 @@
 
 void *mx_malloc_slow(size_t n);
 
-/* S is P's span, or NULL.  Takes what the hit path of free did not.  */
-void mx_free_slow(struct mx_span *s, void *p);
+/* Take what the hit path of free did not: P with S, its span, and P that is in
+ * no span.  Two functions, so that the hit path needs no register for S.  */
+void mx_free_slow(void *p, struct mx_span *s);
+void mx_free_stray(void *p);
 
 /* N bytes, aligned to 16, to N itself if that is a power of two up to 1 MiB.
  * N == 0: the smallest block.  NULL and ENOMEM.  */
@@ -39,19 +41,43 @@ MX_INLINE void
 mx_free(void *p)
 {
 	uintptr_t entry = mx_pagemap_entry(p);
-	struct mx_span *s = NULL;
-	struct mx_cache *cache;
+	struct mx_cache *cache = mx_cache_self;
+	struct mx_span *s;
 
-	if (MX_LIKELY(entry != 0)) {
-		s = mx_pagemap_span(entry, p);
-		cache = mx_cache_self;
-		if (MX_LIKELY(mx_load(&s->owner, RELAXED) == cache)) {
-			if (MX_UNLIKELY(mx_span_push(s, p)))
-				mx_cache_event(cache, s);
+	if (MX_UNLIKELY(entry == 0)) {
+		mx_free_stray(p);
+		return;
+	}
+	s = mx_pagemap_span(entry, p);
+	if (MX_LIKELY(mx_load(&s->owner, RELAXED) == cache)) {
+		switch (mx_span_push(s, p, cache->key)) {
+		case MX_SPAN_LAST:
+			mx_cache_event(cache, s);
 			return;
+		case MX_SPAN_PUSHED:
+			return;
+		case MX_SPAN_MISUSE:
+			break;
 		}
 	}
-	mx_free_slow(s, p);
+	mx_free_slow(p, s);
+}
+
+/* CALL: the name by which the program came here.  P was asked for with N bytes and
+ * ALIGN (0: with none).  */
+void mx_free_checked(const char *call, void *p, size_t align, size_t n);
+
+/* C23's free_sized, C++'s sized delete: N is what malloc was called with.  */
+MX_INLINE void
+mx_free_sized(const char *call, void *p, size_t n)
+{
+	const struct mx_span *s = mx_pagemap_get(p);
+
+	if (MX_LIKELY(s != NULL && n <= MX_CLASS_MAX &&
+	    mx_class_of(n) == s->class_))
+		mx_free(p);
+	else
+		mx_free_checked(call, p, 0, n);
 }
 
 void *mx_calloc(size_t count, size_t size);

@@ -141,3 +141,14 @@ mx_arena_grow_at(const void *v, size_t n, size_t *got)
 			return grow_by_step(a, need, got);
 	return NULL;
 }
+
+bool
+mx_arena_has(const void *p)
+{
+	for (struct mx_arena *a = mx_load(&mx_arena_list, ACQUIRE); a != NULL;
+	    a = a->next)
+		if ((const char *)p >= a->base &&
+		    (size_t)((const char *)p - a->base) < a->size)
+			return true;
+	return false;
+}

@@ -35,4 +35,7 @@ char *mx_arena_border(void);
 /* The same as mx_arena_grow, but only where the border is at V, and NULL if it is not.  */
 void *mx_arena_grow_at(const void *v, size_t n, size_t *got);
 
+/* Is P in an arena, mapped or not?  */
+bool mx_arena_has(const void *p);
+
 #endif /* MX_ARENA_H */

@@ -26,9 +26,21 @@
 #define MX_ALIGNED(n)   __attribute__((aligned(n)))
 #define MX_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
+/* -DMX_CHECKS=0 leaves out the tests for misuse on the hit paths.  There to be
+ * measured against, not to be used.  */
+#ifndef MX_CHECKS
+# define MX_CHECKS 1
+#endif
+
 /* Data that two threads write lies this far apart.  POWER's lines are 128
  * bytes; x86 fetches 64-byte lines in pairs.  */
 #define MX_CACHE_LINE   128
+
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+# define MX_BIG_ENDIAN 1
+#else
+# define MX_BIG_ENDIAN 0
+#endif
 
 #define MX_KIB          ((size_t)1 << 10)
 #define MX_MIB          ((size_t)1 << 20)

@@ -8,6 +8,7 @@
 #include "heap.h"
 #include "lock.h"
 #include "meta.h"
+#include "misuse.h"
 
 /* Bytes carved at a time: a fresh span touches only what it hands out.  */
 #define CARVE_BYTES     4096
@@ -23,8 +24,10 @@
 /* The inbox of a cache without a thread takes nothing.  */
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
 
-struct mx_cache mx_cache_empty;
-struct mx_cache mx_cache_shared;
+#define NO_BLOCKS { [0 ... MX_CLASS_COUNT - 1] = MX_BLOCK_END }
+
+struct mx_cache mx_cache_empty = { .head = NO_BLOCKS, .key = 1 };
+struct mx_cache mx_cache_shared = { .head = NO_BLOCKS };
 struct mx_cache *mx_cache_list = &mx_cache_shared;
 
 __thread struct mx_cache *mx_cache_self
@@ -32,6 +35,12 @@ __thread struct mx_cache *mx_cache_self
 
 static struct mx_lock pool_lock = MX_LOCK_INIT;
 static struct mx_cache *pool;
+
+void
+mx_cache_init(void)
+{
+	mx_cache_shared.key = mx_block_key;
+}
 
 void
 mx_cache_lock(void)
@@ -53,47 +62,68 @@ mx_cache_lock_init(void)
 
 /* ---- a chain that travels ----
  *
- * In the inbox a chain of blocks of one span is one item.  Its first block's
- * `aux' links the items; the second block's `aux' says where the chain ends and
- * how long it is, and bit 0 of the first one's that there is a second.  Blocks
- * are 16 bytes or more and spans below 1 MiB, so both numbers fit 16 bits.  */
+ * In the inbox a chain of blocks of one span is one item.  Its first block's mark
+ * links the items, and bit 0 of it says that there is a second block; the second
+ * block's mark says where the chain ends (24 bits: spans are below 256 MiB), how
+ * many blocks it has (8 bits) and what their offsets add up to.  */
+
+_Static_assert(PENDING_MAX <= 255, "the length of a chain has 8 bits");
 
 static void
 pack_chain(struct mx_span *s, struct mx_block *head, struct mx_block *tail,
-    uint32_t n)
+    uint64_t out)
 {
-	uintptr_t offset = (uintptr_t)((char *)tail - s->base) / MX_BLOCK_ALIGN;
+	uint64_t place = (uint64_t)((char *)tail - s->base) / MX_BLOCK_ALIGN;
 
-	if (n > 1)
-		head->next->aux = offset << 16 | n;
+	if ((uint32_t)out > 1)
+		head->next->travel = place << 40 | (out & 0xff) << 32 |
+		    out >> 32;
 }
 
-static uint32_t
+/* What the chain adds up to; its first two blocks get their marks back.  0: these
+ * are not the marks of a chain, because one of the blocks was freed again.  */
+static uint64_t
 unpack_chain(struct mx_span *s, struct mx_block *head, bool many,
     struct mx_block **tail)
 {
-	uintptr_t packed;
+	struct mx_block *second = head->next;
+	uint64_t packed;
 
 	*tail = head;
-	if (!many)
-		return 1;
-	packed = head->next->aux;
+	if (!many) {
+		mx_block_link(head, second, mx_block_key);
+		return mx_span_unit((size_t)((char *)head - s->base));
+	}
+	if (MX_UNLIKELY(!mx_span_is_block(s, second)))
+		return 0;
+	packed = second->travel;
 	*tail = (struct mx_block *)(void *)(s->base +
-	    (packed >> 16) * MX_BLOCK_ALIGN);
-	return (uint32_t)(packed & 0xffff);
+	    (packed >> 40) * MX_BLOCK_ALIGN);
+	if (MX_UNLIKELY(!mx_span_is_block(s, *tail)))
+		return 0;
+	mx_block_link(head, second, mx_block_key);
+	mx_block_link(second, second->next, mx_block_key);
+	return packed << 32 | (packed >> 32 & 0xff);
 }
 
 static bool
 push_inbox(struct mx_cache *owner, struct mx_span *s, struct mx_block *head,
-    struct mx_block *tail, uint32_t n)
+    struct mx_block *tail, uint64_t out)
 {
 	struct mx_block *old = mx_load(&owner->inbox, RELAXED);
 
-	pack_chain(s, head, tail, n);
+	pack_chain(s, head, tail, out);
 	do {
-		if (old == CLOSED)
+		if (old == CLOSED) {
+			(void)unpack_chain(s, head, (uint32_t)out > 1, &tail);
 			return false;
-		head->aux = (uintptr_t)old | (n > 1);
+		}
+		if (MX_UNLIKELY(old == head)) {
+			mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", head, s,
+			    NULL);
+			return true;
+		}
+		head->mark = (uintptr_t)old | ((uint32_t)out > 1);
 	} while (!mx_cas_weak(&owner->inbox, &old, head, RELEASE, RELAXED));
 	return true;
 }
@@ -101,9 +131,9 @@ push_inbox(struct mx_cache *owner, struct mx_span *s, struct mx_block *head,
 /* Owner only.  An own span's chain comes home.  */
 static void
 push_own(struct mx_cache *cache, struct mx_span *s, struct mx_block *head,
-    struct mx_block *tail, uint32_t n)
+    struct mx_block *tail, uint64_t out)
 {
-	if (mx_span_push_chain(s, head, tail, n))
+	if (mx_span_push_chain(s, head, tail, out))
 		mx_cache_event(cache, s);
 }
 
@@ -111,18 +141,18 @@ push_own(struct mx_cache *cache, struct mx_span *s, struct mx_block *head,
  * eyes; each way in refuses when it is the wrong one.  */
 static void
 send_chain(struct mx_cache *cache, struct mx_span *s, struct mx_block *head,
-    struct mx_block *tail, uint32_t n)
+    struct mx_block *tail, uint64_t out)
 {
 	for (;;) {
 		struct mx_cache *owner = mx_load(&s->owner, ACQUIRE);
 
 		if (owner == NULL) {
-			if (mx_central_push(s, head, tail, n))
+			if (mx_central_push(s, head, tail, out))
 				return;
 		} else if (owner == cache) {
-			push_own(cache, s, head, tail, n);
+			push_own(cache, s, head, tail, out);
 			return;
-		} else if (push_inbox(owner, s, head, tail, n)) {
+		} else if (push_inbox(owner, s, head, tail, out)) {
 			return;
 		}
 	}
@@ -134,8 +164,8 @@ send_pending(struct mx_cache *cache, struct mx_pending *e)
 	struct mx_span *s = e->span;
 
 	e->span = NULL;
-	cache->pending_bytes -= e->count * s->size;
-	send_chain(cache, s, e->head, e->tail, e->count);
+	cache->pending_bytes -= (uint32_t)e->out * s->size;
+	send_chain(cache, s, e->head, e->tail, e->out);
 }
 
 MX_COLD static void
@@ -144,28 +174,6 @@ send_all_pending(struct mx_cache *cache)
 	for (size_t i = 0; i < MX_CACHE_PENDING; i++)
 		if (cache->pending[i].span != NULL)
 			send_pending(cache, &cache->pending[i]);
-}
-
-/* All chains of an inbox list; not all of them need be ours still.  */
-static void
-receive(struct mx_cache *cache, struct mx_block *item)
-{
-	while (item != NULL) {
-		struct mx_span *s = mx_pagemap_get(item);
-		uintptr_t aux = item->aux;
-		struct mx_block *tail;
-		uint32_t n = unpack_chain(s, item, aux & 1, &tail);
-
-		send_chain(cache, s, item, tail, n);
-		item = (struct mx_block *)(aux & ~(uintptr_t)1);
-	}
-}
-
-static void
-drain_inbox(struct mx_cache *cache)
-{
-	if (mx_load(&cache->inbox, RELAXED) != NULL)
-		receive(cache, mx_swap(&cache->inbox, NULL, ACQUIRE));
 }
 
 static struct mx_span *
@@ -177,6 +185,35 @@ checked_span(const struct mx_block *b)
 	    mx_span_is_block(s, b) ? s : NULL;
 }
 
+/* All chains of an inbox list; not all of them need be ours still.  */
+static void
+receive(struct mx_cache *cache, struct mx_block *item)
+{
+	while (item != NULL) {
+		struct mx_span *s = checked_span(item);
+		uintptr_t link = s == NULL ? 0 : item->mark;
+		struct mx_block *tail;
+		uint64_t out = s == NULL ? 0 :
+		    unpack_chain(s, item, link & 1, &tail);
+
+		/* Freed again on the way: what linked the items is gone.  */
+		if (MX_UNLIKELY(out == 0)) {
+			mx_misuse(MX_MESSAGE_LIST_DAMAGED, "malloc", item, s,
+			    cache);
+			return;
+		}
+		send_chain(cache, s, item, tail, out);
+		item = (struct mx_block *)(link & ~(uintptr_t)1);
+	}
+}
+
+static void
+drain_inbox(struct mx_cache *cache)
+{
+	if (mx_load(&cache->inbox, RELAXED) != NULL)
+		receive(cache, mx_swap(&cache->inbox, NULL, ACQUIRE));
+}
+
 __attribute__((no_sanitize("thread")))
 void
 mx_cache_count_inbox(const struct mx_cache *cache,
@@ -185,20 +222,20 @@ mx_cache_count_inbox(const struct mx_cache *cache,
 	const struct mx_block *item = mx_load(&cache->inbox, ACQUIRE);
 	const struct mx_block *second;
 	const struct mx_span *s;
-	uintptr_t aux;
+	uintptr_t link;
 
 	for (int limit = 1 << 20; limit > 0 && item != NULL && item != CLOSED;
 	    limit--) {
 		s = checked_span(item);
 		if (s == NULL)
 			return;
-		aux = item->aux;
+		link = item->mark;
 		second = item->next;
-		if ((aux & 1) == 0)
+		if ((link & 1) == 0)
 			counts[s->class_]++;
 		else if (second != NULL && checked_span(second) == s)
-			counts[s->class_] += second->aux & 0xffff;
-		item = (const struct mx_block *)(aux & ~(uintptr_t)1);
+			counts[s->class_] += second->travel >> 32 & 0xff;
+		item = (const struct mx_block *)(link & ~(uintptr_t)1);
 	}
 }
 
@@ -218,10 +255,10 @@ carve(struct mx_span *s)
 	s->carved += (uint32_t)n;
 	for (; n > 1; n--) {
 		p += size;
-		b->next = (struct mx_block *)(void *)p;
+		mx_block_link(b, (struct mx_block *)(void *)p, mx_block_key);
 		b = b->next;
 	}
-	b->next = NULL;
+	mx_block_link(b, MX_BLOCK_END, mx_block_key);
 	return first;
 }
 
@@ -231,12 +268,12 @@ make_current(struct mx_cache *cache, unsigned c, struct mx_span *s)
 {
 	struct mx_block *b = s->local;
 
-	mx_assert(cache->head[c] == NULL);
-	s->local = NULL;
-	s->left = MX_SPAN_MANY;
+	mx_assert(cache->head[c] == MX_BLOCK_END);
+	s->local = MX_BLOCK_END;
+	s->out = MX_SPAN_MANY;
 	s->list = &cache->head[c];
 	cache->span[c] = s;
-	cache->head[c] = b != NULL ? b : carve(s);
+	cache->head[c] = b != MX_BLOCK_END ? b : carve(s);
 }
 
 static struct mx_span *
@@ -265,13 +302,27 @@ room_for(unsigned c)
 	return (uint16_t)mx_min(ROOM_MAX, ROOM_BYTES / mx_class_size(c));
 }
 
+/* Nothing behind a damaged block can be trusted, so all of it is lost: its spans
+ * never add up to nothing handed out, and stay.  */
+MX_COLD static void
+drop_damaged(struct mx_cache *cache, unsigned c)
+{
+	struct mx_block *b = cache->head[c];
+
+	cache->head[c] = MX_BLOCK_END;
+	mx_misuse(MX_MESSAGE_LIST_DAMAGED, "malloc", b, mx_pagemap_get(b),
+	    cache);
+}
+
 void *
 mx_cache_refill(struct mx_cache *cache, unsigned c)
 {
 	struct mx_span *s;
 
+	if (cache->head[c] != MX_BLOCK_END)
+		drop_damaged(cache, c);
 	drain_inbox(cache);
-	if (cache->head[c] == NULL) {
+	if (cache->head[c] == MX_BLOCK_END) {
 		s = cache->span[c];
 		if (s != NULL && s->carved < s->blocks) {
 			cache->head[c] = carve(s);
@@ -303,7 +354,7 @@ mx_cache_event(struct mx_cache *cache, struct mx_span *s)
 	struct mx_span_queue *q = &cache->partial[c];
 
 	if (s == cache->span[c]) {
-		s->left = MX_SPAN_MANY;
+		s->out = MX_SPAN_MANY;
 		return;
 	}
 	/* The last block came back.  One empty span per class stays, so that a
@@ -312,6 +363,24 @@ mx_cache_event(struct mx_cache *cache, struct mx_span *s)
 		return;
 	mx_span_unlink(q, s);
 	mx_heap_give(s);
+}
+
+/* The mark alone proves nothing: a program may copy memory that it did not write,
+ * and in it the first words of what was once a free block.  */
+bool
+mx_cache_holds(const struct mx_cache *cache, const struct mx_span *s,
+    const struct mx_block *b)
+{
+	const struct mx_block *at;
+	size_t limit = (size_t)1 << 20;         /* a damaged list can be a ring */
+
+	if (!MX_CHECKS || !mx_block_is_free(b, mx_block_key) ||
+	    mx_load(&s->owner, RELAXED) != cache)
+		return false;
+	for (at = *s->list; at != b; at = at->next)
+		if (!mx_block_is_free(at, mx_block_key) || --limit == 0)
+			return false;
+	return true;
 }
 
 /* S has no owner and CACHE used it up: it comes home.  */
@@ -340,9 +409,8 @@ begin_pending(struct mx_cache *cache, struct mx_pending *e, struct mx_span *s)
 	if (e->span != NULL)
 		send_pending(cache, e);
 	e->span = s;
-	e->count = 0;
-	e->head = NULL;
-	e->tail = NULL;
+	e->out = 0;
+	e->head = MX_BLOCK_END;
 }
 
 MX_NOINLINE static void
@@ -352,13 +420,18 @@ add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 
 	if (MX_UNLIKELY(e->span != s))
 		begin_pending(cache, e, s);
-	b->next = e->head;
-	if (e->head == NULL)
+	if (MX_UNLIKELY(e->head == b)) {
+		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", b, s, cache);
+		return;
+	}
+	if (e->head == MX_BLOCK_END)
 		e->tail = b;
+	mx_block_link(b, e->head, cache->key);
 	e->head = b;
-	e->count++;
+	e->out += mx_span_unit((size_t)((char *)b - s->base));
 	cache->pending_bytes += s->size;
-	if (e->count >= PENDING_MAX || e->count * s->size >= PENDING_BYTES)
+	if ((uint32_t)e->out >= PENDING_MAX ||
+	    (uint32_t)e->out * s->size >= PENDING_BYTES)
 		send_pending(cache, e);
 	else if (cache->pending_bytes >= PENDING_BYTES_ALL)
 		send_all_pending(cache);
@@ -368,10 +441,20 @@ add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 MX_NOINLINE static void
 put_home(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 {
-	if (mx_load(&s->owner, RELAXED) != cache && !adopt(cache, s))
+	if (mx_load(&s->owner, RELAXED) != cache && !adopt(cache, s)) {
 		add_pending(cache, s, b);
-	else if (mx_span_push(s, b))
+		return;
+	}
+	switch (mx_span_push(s, b, cache->key)) {
+	case MX_SPAN_LAST:
 		mx_cache_event(cache, s);
+		break;
+	case MX_SPAN_PUSHED:
+		break;
+	case MX_SPAN_MISUSE:
+		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", b, s, cache);
+		break;
+	}
 }
 
 MX_HOT void
@@ -381,13 +464,19 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 	struct mx_cache *owner = mx_load(&s->owner, RELAXED);
 	struct mx_block *b = p;
 
+	if (MX_UNLIKELY(!mx_span_is_start(s, (size_t)((char *)p - s->base)))) {
+		mx_misuse(MX_MESSAGE_INTERIOR, "free", p, s, cache);
+		return;
+	}
 	if (owner == NULL)
 		owner = mx_load(&s->home, RELAXED);
 	if (MX_UNLIKELY(owner == cache)) {
 		put_home(cache, s, b);
+	} else if (MX_UNLIKELY(b == cache->head[c])) {
+		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", p, s, cache);
 	} else if (cache->room[c] > 0) {
 		cache->room[c]--;
-		b->next = cache->head[c];
+		mx_block_link(b, cache->head[c], cache->key);
 		cache->head[c] = b;
 	} else {
 		add_pending(cache, s, b);
@@ -410,6 +499,9 @@ mx_cache_new(void)
 		cache = mx_meta_take(sizeof *cache);
 		if (cache == NULL)
 			return NULL;
+		for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+			cache->head[c] = MX_BLOCK_END;
+		cache->key = mx_block_key;
 		cache->next = mx_load(&mx_cache_list, RELAXED);
 		while (!mx_cas_weak(&mx_cache_list, &cache->next, cache,
 		    RELEASE, RELAXED))
@@ -424,26 +516,25 @@ mx_cache_new(void)
 static void
 flush_head(struct mx_cache *cache, unsigned c)
 {
-	struct mx_block *b = cache->head[c];
 	struct mx_span *current = cache->span[c];
 	struct mx_span *s;
-	struct mx_block *next;
+	struct mx_block *b;
 
-	cache->head[c] = NULL;
 	cache->span[c] = NULL;
 	cache->room[c] = 0;
 	if (current != NULL) {
 		current->list = &current->local;
-		current->left = current->carved;
+		current->out = mx_span_all_out(current);
 	}
-	for (; b != NULL; b = next) {
-		next = b->next;
+	while ((b = mx_cache_take(cache, c)) != NULL) {
 		s = mx_pagemap_get(b);
 		if (s == current)
-			(void)mx_span_push(s, b);
+			(void)mx_span_push(s, b, cache->key);
 		else
 			add_pending(cache, s, b);
 	}
+	if (cache->head[c] != MX_BLOCK_END)
+		drop_damaged(cache, c);
 	if (current != NULL)
 		mx_central_give(current);
 }

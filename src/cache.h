@@ -34,12 +34,16 @@ struct mx_pending {
 	struct mx_span *span;           /* NULL: empty */
 	struct mx_block *head;
 	struct mx_block *tail;
-	uint32_t count;
+	uint64_t out;                   /* of its blocks: their units' sum */
 };
 
 struct mx_cache {
 	/* Hot: free blocks to hand out, by class.  */
 	struct mx_block *head[MX_CLASS_COUNT];
+
+	/* mx_block_key: at hand where the lists are.  1 in mx_cache_empty, whose
+	 * lists are always at their end.  */
+	uintptr_t key;
 
 	/* The span whose own blocks lie on head; NULL: none.  */
 	struct mx_span *span[MX_CLASS_COUNT];
@@ -59,7 +63,7 @@ struct mx_cache {
 	bool live;                      /* atomic: a thread has it */
 	uint32_t pending_bytes;         /* in all of pending */
 
-	/* Any thread.  Chains, linked by `aux' of their first blocks.  */
+	/* Any thread.  Chains, linked by the marks of their first blocks.  */
 	struct mx_block *inbox MX_ALIGNED(MX_CACHE_LINE);
 };
 
@@ -89,11 +93,16 @@ MX_INLINE void *
 mx_cache_take(struct mx_cache *cache, unsigned c)
 {
 	struct mx_block *b = cache->head[c];
+	struct mx_block *next = b->next;
 
-	if (MX_LIKELY(b != NULL)) {
-		cache->head[c] = b->next;
-		__builtin_prefetch(b->next, 1);
-	}
+	/* At the end of the list the mark is wrong, too.  */
+	if (MX_UNLIKELY(MX_CHECKS ? !mx_block_is_free(b, cache->key) :
+	    b == MX_BLOCK_END))
+		return NULL;
+	cache->head[c] = next;
+	if (MX_CHECKS)
+		b->mark = 0;
+	__builtin_prefetch(next, 1);
 	return b;
 }
 
@@ -103,8 +112,17 @@ void *mx_cache_refill(struct mx_cache *cache, unsigned c);
 /* S's count ran out in a push by its owner CACHE.  */
 void mx_cache_event(struct mx_cache *cache, struct mx_span *s);
 
-/* Free block P of SMALL span S, which CACHE may not own.  */
+/* Is B, a block of SMALL span S, free and on a list of CACHE's own?  Only a block
+ * with a right mark is looked for.  */
+bool mx_cache_holds(const struct mx_cache *cache, const struct mx_span *s,
+    const struct mx_block *b);
+
+/* Free P, an address in SMALL span S, which CACHE may not own; or tell what is
+ * wrong with it.  */
 void mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p);
+
+/* Once, after mx_span_init.  */
+void mx_cache_init(void);
 
 /* A cache for a new thread, from the pool or fresh; NULL and errno.  */
 struct mx_cache *mx_cache_new(void);

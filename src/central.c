@@ -6,6 +6,7 @@
 
 #include "heap.h"
 #include "lock.h"
+#include "misuse.h"
 
 struct central {
 	struct mx_lock lock;
@@ -99,10 +100,10 @@ mx_central_give(struct mx_span *s)
 
 	mx_lock(&k->lock);
 	mx_store(&s->home, NULL, RELAXED);
-	empty = s->left == 0;
+	empty = s->out == 0;
 	if (!empty) {
 		mx_store(&s->owner, NULL, RELAXED);
-		if (s->local != NULL || s->carved < s->blocks)
+		if (s->local != MX_BLOCK_END || s->carved < s->blocks)
 			list(k, s);
 	}
 	mx_unlock(&k->lock);
@@ -112,7 +113,7 @@ mx_central_give(struct mx_span *s)
 
 bool
 mx_central_push(struct mx_span *s, struct mx_block *head,
-    struct mx_block *tail, uint32_t n)
+    struct mx_block *tail, uint64_t out)
 {
 	struct central *k = &central[s->class_];
 	bool empty;
@@ -122,7 +123,12 @@ mx_central_push(struct mx_span *s, struct mx_block *head,
 		mx_unlock(&k->lock);
 		return false;
 	}
-	empty = mx_span_push_chain(s, head, tail, n);
+	if (MX_UNLIKELY(s->local == head)) {
+		mx_unlock(&k->lock);
+		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", head, s, NULL);
+		return true;
+	}
+	empty = mx_span_push_chain(s, head, tail, out);
 	if (empty && s->listed)
 		unlist(k, s);
 	else if (!empty && !s->listed)

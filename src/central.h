@@ -26,17 +26,17 @@ bool mx_central_adopt(struct mx_span *s, struct mx_cache *cache);
 /* A cache gives up S, whose blocks all lie on `local' or are handed out.  */
 void mx_central_give(struct mx_span *s);
 
-/* Put a chain of N blocks into S; false: S has an owner, nothing happened.  */
+/* Put a chain into S, see mx_span_push_chain; false: S has an owner, nothing happened.  */
 bool mx_central_push(struct mx_span *s, struct mx_block *head,
-    struct mx_block *tail, uint32_t n);
+    struct mx_block *tail, uint64_t out);
 
 /* Owner only.  Give up S, of which every block is handed out: no lock.  */
 static inline void
 mx_central_give_full(struct mx_span *s, struct mx_cache *cache)
 {
-	s->local = NULL;
+	s->local = MX_BLOCK_END;
 	s->list = &s->local;
-	s->left = s->carved;
+	s->out = mx_span_all_out(s);
 	mx_store(&s->home, cache, RELAXED);
 	mx_store(&s->owner, NULL, RELEASE);
 }

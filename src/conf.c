@@ -12,44 +12,50 @@
 
 extern char **environ;
 
-enum type { BOOL, SIZE, COUNT, PATH };
+enum type { BOOL, SIZE, COUNT, PATH, WORD };
 
 struct option {
 	const char *name;
 	enum type type;
 	size_t offset;          /* of the field in struct mx_conf */
 	size_t min, max;        /* numbers: the range; path: longest length */
-	size_t value;           /* default of a number or a truth */
+	size_t value;           /* default of a number, a truth or a word */
 	const char *help;
+	const char *const *words;       /* WORD: max + 1 of them */
 };
+
+static const char *const misuse_words[] = { "abort", "report" };
 
 #define AT(name) offsetof(struct mx_conf, name)
 
 static const struct option options[] = {
 	{ "help", BOOL, AT(help), 0, 1, 0,
-	    "print this table at start, then run on" },
+	    "print this table at start, then run on", NULL },
 	{ "verbose", BOOL, AT(verbose), 0, 1, 0,
-	    "say at start that memaix is active" },
+	    "say at start that memaix is active", NULL },
 	{ "stats", BOOL, AT(stats), 0, 1, 0,
-	    "print statistics at exit, as text" },
+	    "print statistics at exit, as text", NULL },
 	{ "stats_json", BOOL, AT(stats_json), 0, 1, 0,
-	    "print statistics at exit, as JSON" },
+	    "print statistics at exit, as JSON", NULL },
 	{ "stats_file", PATH, AT(stats_file), 0, MX_CONF_PATH_MAX - 1, 0,
-	    "file for statistics, %p is the process; none: standard error" },
+	    "file for statistics, %p is the process; none: standard error", NULL },
 	{ "arena", SIZE, AT(arena), 4 * MX_MIB, 64 * MX_GIB, MX_GIB,
-	    "address space reserved at a time" },
+	    "address space reserved at a time", NULL },
 	{ "dirty_min", SIZE, AT(dirty_min), 0, 64 * MX_GIB, 8 * MX_MIB,
-	    "free memory that may always stay with the process" },
+	    "free memory that may always stay with the process", NULL },
 	{ "dirty_percent", COUNT, AT(dirty_percent), 0, 1000, 150,
-	    "free memory that may stay, in percent of memory in use" },
+	    "free memory that may stay, in percent of memory in use", NULL },
 	{ "decay_ms", COUNT, AT(decay_ms), 0, 3600000, 1000,
-	    "age at which free memory goes back, in milliseconds" },
+	    "age at which free memory goes back, in milliseconds", NULL },
 	{ "move", BOOL, AT(move), 0, 1, 1,
-	    "grow a large block by moving its pages, not by copying" },
+	    "grow a large block by moving its pages, not by copying", NULL },
 	{ "huge", BOOL, AT(huge), 0, 1, 0,
-	    "ask for huge pages where memory fills densely" },
+	    "ask for huge pages where memory fills densely", NULL },
 	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 16 * MX_MIB,
-	    "memory in use from which huge pages are asked for" },
+	    "memory in use from which huge pages are asked for", NULL },
+	{ "on_misuse", WORD, AT(on_misuse), 0, 1, MX_CONF_ABORT,
+	    "when the program misuses a block: abort, or report and go on",
+	    misuse_words },
 };
 
 #define N_OPTIONS (sizeof options / sizeof options[0])
@@ -128,6 +134,15 @@ parse_number(const char *s, size_t n, bool suffix, size_t *v)
 	return i == n;
 }
 
+static bool
+parse_word(const struct option *o, const char *s, size_t n, size_t *v)
+{
+	for (*v = 0; *v <= o->max; ++*v)
+		if (same(s, n, o->words[*v]))
+			return true;
+	return false;
+}
+
 static void
 complain_value(const struct option *o, const char *value, size_t n)
 {
@@ -144,6 +159,12 @@ complain_value(const struct option *o, const char *value, size_t n)
 		break;
 	case PATH:
 		mx_out(&out, " is longer than %zu bytes; ignored\n", o->max);
+		break;
+	case WORD:
+		mx_out(&out, " is not one of");
+		for (size_t i = 0; i <= o->max; i++)
+			mx_out(&out, "%s %s", i > 0 ? "," : "", o->words[i]);
+		mx_out(&out, "; using %s\n", o->words[get_number(o)]);
 		break;
 	default:
 		mx_out(&out, " is not a number from %zu to %zu; using %zu\n",
@@ -173,6 +194,9 @@ set_option(const struct option *o, const char *value, size_t n)
 			((char *)field_of(o))[n] = '\0';
 			return;
 		}
+		break;
+	case WORD:
+		good = parse_word(o, value, n, &v);
 		break;
 	default:
 		good = parse_number(value, n, o->type == SIZE, &v) &&
@@ -286,6 +310,8 @@ print_value(struct mx_out *out, const struct option *o)
 {
 	if (o->type == PATH)
 		mx_out(out, "%-12s", (const char *)field_of(o));
+	else if (o->type == WORD)
+		mx_out(out, "%-12s", o->words[get_number(o)]);
 	else if (o->type == BOOL)
 		mx_out(out, "%-12s", get_number(o) ? "true" : "false");
 	else
@@ -296,7 +322,7 @@ void
 mx_conf_help(int fd)
 {
 	static const char *const unit[] = { "true/false", "bytes, K M G T",
-		"number", "path" };
+		"number", "path", "word" };
 	struct mx_out out;
 
 	mx_out_init_fd(&out, fd);

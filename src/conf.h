@@ -13,6 +13,9 @@
 
 #define MX_CONF_PATH_MAX 256
 
+/* Values of on_misuse, in the order of the option's words.  */
+enum { MX_CONF_ABORT, MX_CONF_REPORT };
+
 struct mx_conf {
 	bool help;
 	bool verbose;
@@ -25,6 +28,7 @@ struct mx_conf {
 	size_t dirty_percent;
 	size_t decay_ms;
 	size_t huge_min;        /* bytes */
+	size_t on_misuse;       /* MX_CONF_... */
 	char stats_file[MX_CONF_PATH_MAX];
 };
 

@@ -194,13 +194,14 @@ mx_heap_take_small(unsigned c)
 	if (s != NULL) {
 		s->owner = NULL;
 		s->list = &s->local;
-		s->local = NULL;
-		s->left = 0;
+		s->local = MX_BLOCK_END;
+		s->out = 0;
 		s->class_ = (uint8_t)c;
 		s->listed = false;
 		s->carved = 0;
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
 		s->size = (uint32_t)size;
+		s->magic = UINT64_MAX / size + 1;
 		mx_store(&s->home, NULL, RELAXED);
 		s->next = s->prev = NULL;
 		s->bytes = 0;
@@ -229,8 +230,9 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 	if (s != NULL) {
 		s->owner = NULL;
 		s->list = NULL;
-		s->local = NULL;
-		s->left = 1;
+		s->local = MX_BLOCK_END;
+		s->class_ = MX_CLASS_COUNT;     /* no size has it */
+		s->out = 1;
 		s->carved = s->blocks = 1;
 		s->size = 0;
 		mx_store(&s->home, NULL, RELAXED);
@@ -420,4 +422,26 @@ mx_heap_trim(void)
 	went = mx_heap_account.dirty < before;
 	mx_unlock(&lock);
 	return went;
+}
+
+struct mx_span *
+mx_heap_find_large(const void *p)
+{
+	struct mx_span *s = NULL;
+	const char *page = (const char *)mx_align_down((uintptr_t)p, MX_PAGE);
+
+	mx_lock(&lock);
+	/* Pages inside a run have no state; the first one that has is its
+	 * first page, or belongs to another run.  */
+	for (; mx_pagemap_slot(page) != NULL; page -= MX_PAGE) {
+		s = mx_pagemap_record(page);
+		if (s->state != MX_SPAN_NONE)
+			break;
+		s = NULL;
+	}
+	if (s != NULL && (s->state != MX_SPAN_LARGE || (size_t)((const char *)p -
+	    s->base) >= (size_t)s->pages << MX_PAGE_SHIFT))
+		s = NULL;
+	mx_unlock(&lock);
+	return s;
 }

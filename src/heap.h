@@ -53,4 +53,8 @@ void mx_heap_lock_idle(void);
 void mx_heap_unlock(void);
 void mx_heap_lock_init(void);
 
+/* The LARGE block around P, which need not be in its first page; NULL: none.
+ * Slow.  */
+struct mx_span *mx_heap_find_large(const void *p);
+
 #endif /* MX_HEAP_H */

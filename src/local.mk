@@ -19,7 +19,8 @@ libcore_la_SOURCES = \
 	%D%/sys.h %D%/sys.c \
 	%D%/class.h %D%/class.c %D%/class_table.h \
 	%D%/meta.h %D%/meta.c \
-	%D%/span.h \
+	%D%/span.h %D%/span.c \
+	%D%/messages.h %D%/misuse.h %D%/misuse.c \
 	%D%/pagemap.h %D%/pagemap.c \
 	%D%/arena.h %D%/arena.c \
 	%D%/runs.h %D%/runs.c \
@@ -104,7 +105,8 @@ memaix_SOURCES = \
 	%D%/cmd_preload.h %D%/cmd_preload.c \
 	%D%/cmd_verbs.h \
 	%D%/cmd_run.c \
-	%D%/cmd_options.c
+	%D%/cmd_options.c \
+	%D%/messages.h %D%/cmd_explain.c
 if OS_AIX
 memaix_SOURCES += %D%/cmd_aix.c
 else

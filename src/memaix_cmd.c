@@ -26,6 +26,8 @@ static const struct verb verbs[] = {
 	    "start a program with memaix", mx_cmd_run_help, mx_cmd_run_main },
 	{ "options", "", "list the options of the library",
 	    mx_cmd_options_help, mx_cmd_options_main },
+	{ "explain", "[CODE]", "tell what a message means",
+	    mx_cmd_explain_help, mx_cmd_explain_main },
 	{ "help", "[VERB]", "tell more about a verb",
 	    "Print this, or the help of VERB.\n", help },
 	{ "nothing", "", NULL, NULL, nothing },

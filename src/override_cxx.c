@@ -153,9 +153,11 @@ new_aligned_nothrow(size_t n, size_t align, const struct nothrow *t)
 	MX_EXPORT void *name parameters; \
 	MX_EXPORT MX_HOT void *name parameters { return call; }
 
-#define DELETE(name, parameters, uses) \
+#define DELETE(name, parameters, call) \
 	MX_EXPORT void name parameters; \
-	MX_EXPORT MX_HOT void name parameters { uses; mx_free(p); }
+	MX_EXPORT MX_HOT void name parameters { call; }
+
+#define DELETE_NAME "operator delete"
 
 NEW(NAME(_Znw,), (size_t n), new_(n))
 NEW(NAME(_Zna,), (size_t n), new_(n))
@@ -176,19 +178,25 @@ NEW(NAME(_Zna, St11align_val_tRKSt9nothrow_t),
     new_aligned_nothrow(n, align, t))
 #endif
 
-DELETE(_ZdlPv, (void *p), (void)0)
-DELETE(_ZdaPv, (void *p), (void)0)
-DELETE(_ZdlPvRKSt9nothrow_t, (void *p, const struct nothrow *t), (void)t)
-DELETE(_ZdaPvRKSt9nothrow_t, (void *p, const struct nothrow *t), (void)t)
-DELETE(NAME(_ZdlPv,), (void *p, size_t n), (void)n)
-DELETE(NAME(_ZdaPv,), (void *p, size_t n), (void)n)
-DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), (void)align)
-DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), (void)align)
+DELETE(_ZdlPv, (void *p), mx_free(p))
+DELETE(_ZdaPv, (void *p), mx_free(p))
+DELETE(_ZdlPvRKSt9nothrow_t, (void *p, const struct nothrow *t),
+    (void)t; mx_free(p))
+DELETE(_ZdaPvRKSt9nothrow_t, (void *p, const struct nothrow *t),
+    (void)t; mx_free(p))
+DELETE(NAME(_ZdlPv,), (void *p, size_t n), mx_free_sized(DELETE_NAME, p, n))
+DELETE(NAME(_ZdaPv,), (void *p, size_t n), mx_free_sized(DELETE_NAME, p, n))
+DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align),
+    (void)align; mx_free(p))
+DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align),
+    (void)align; mx_free(p))
 DELETE(NAME(_ZdlPv, St11align_val_t), (void *p, size_t n, size_t align),
-    (void)n; (void)align)
+    mx_free_checked(DELETE_NAME, p, align, n))
 DELETE(NAME(_ZdaPv, St11align_val_t), (void *p, size_t n, size_t align),
-    (void)n; (void)align)
+    mx_free_checked(DELETE_NAME, p, align, n))
 DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t,
-    (void *p, size_t align, const struct nothrow *t), (void)align; (void)t)
+    (void *p, size_t align, const struct nothrow *t),
+    (void)align; (void)t; mx_free(p))
 DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
-    (void *p, size_t align, const struct nothrow *t), (void)align; (void)t)
+    (void *p, size_t align, const struct nothrow *t),
+    (void)align; (void)t; mx_free(p))

@@ -91,16 +91,13 @@ cfree(void *p)
 MX_EXPORT void
 free_sized(void *p, size_t n)
 {
-	(void)n;
-	mx_free(p);
+	mx_free_sized("free_sized", p, n);
 }
 
 MX_EXPORT void
 free_aligned_sized(void *p, size_t align, size_t n)
 {
-	(void)align;
-	(void)n;
-	mx_free(p);
+	mx_free_checked("free_aligned_sized", p, align, n);
 }
 
 MX_EXPORT size_t

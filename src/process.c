@@ -36,6 +36,8 @@ mx_process_init(void)
 	mx_lock(&init_lock);
 	if (!initialized) {
 		mx_sys_init();
+		mx_span_init(sysRandomOS());
+		mx_cache_init();
 		mx_conf_init(sysSecureOS());
 		mx_store(&initialized, true, RELEASE);
 	}

@@ -59,4 +59,5 @@ const struct mx_root memaix_root = {
 	.cache_next = offsetof(struct mx_cache, next),
 	.cache_live = offsetof(struct mx_cache, live),
 	.cache_inbox = offsetof(struct mx_cache, inbox),
+	.end = MX_BLOCK_END,
 };

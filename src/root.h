@@ -16,7 +16,7 @@
 
 /* Raised when a field changes its meaning or place; new fields come last and
  * raise only `size'.  */
-#define MX_ROOT_VERSION 1
+#define MX_ROOT_VERSION 2
 
 struct mx_root {
 	char magic[8];
@@ -48,6 +48,7 @@ struct mx_root {
 	uint16_t arena_next, arena_base, arena_size, arena_mapped;
 	uint16_t cache_head, cache_span, cache_partial, cache_pending;
 	uint16_t cache_next, cache_live, cache_inbox;
+	const void *end;                /* ends every list of free blocks */
 };
 
 extern const struct mx_root memaix_root MX_EXPORT;

@@ -21,7 +21,9 @@
  * threads, classes' queues, page maps or the system.
  *
  * Invariant of a span that is not current:
- *   left == carved - blocks on `local' == blocks not seen back yet.
+ *   left == carved - blocks on `local' == blocks not seen back yet,
+ * and `offsets' is the sum of their offsets.  Were `left' alone counted, a block
+ * freed twice would let the span go while another one of it is in use.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -43,11 +45,41 @@ enum mx_span_state {
 	MX_SPAN_BUSY            /* free, but out of the heap's lists for now */
 };
 
-/* Free user memory.  A block is at least 16 bytes: two words on 64 bits.  */
+/* Free user memory.  A block is at least 16 bytes: two words on 64 bits.  Only
+ * free blocks carry a right mark: malloc clears it, and no program knows the
+ * key.  In a chain that travels the marks of the first two blocks have other
+ * uses (cache.c).  */
 struct mx_block {
 	struct mx_block *next;
-	uintptr_t aux;          /* only in blocks that travel: cache.c */
+	union {
+		uintptr_t mark;         /* next ^ mx_block_key */
+		uint64_t travel;        /* cache.c's */
+	};
 };
+
+/* Ends every list, in NULL's place: its mark is wrong, so malloc needs one test
+ * for "empty" and for "damaged".  */
+extern struct mx_block mx_block_end;
+#define MX_BLOCK_END (&mx_block_end)
+
+/* Drawn once for the process; never 0 after that.  */
+extern uintptr_t mx_block_key;
+
+/* Before the first block.  */
+void mx_span_init(uint64_t random);
+
+MX_INLINE void
+mx_block_link(struct mx_block *b, struct mx_block *next, uintptr_t key)
+{
+	b->next = next;
+	b->mark = (uintptr_t)next ^ key;
+}
+
+MX_INLINE bool
+mx_block_is_free(const struct mx_block *b, uintptr_t key)
+{
+	return ((uintptr_t)b->next ^ b->mark) == key;
+}
 
 struct mx_cache;
 
@@ -67,12 +99,22 @@ struct mx_span {
 	uint32_t pages;         /* of the run; const while SMALL or LARGE */
 	struct mx_cache *home;  /* atomic: the cache that used it up last */
 	size_t bytes;           /* const while LARGE: what was asked for */
+	uint64_t magic;         /* const while SMALL: 2^64 / size, rounded up */
 	uint32_t dirty;         /* heap lock, FREE: pages that are Ready */
 	uint32_t stamp;         /* heap lock, FREE: since when, milliseconds */
 
 	struct mx_block **list MX_ALIGNED(64); /* owner */
 	struct mx_block *local; /* owner */
-	uint32_t left;          /* owner */
+	union {
+		uint64_t out;   /* owner: both of these as one number */
+		struct {
+#if MX_BIG_ENDIAN
+			uint32_t offsets, left;
+#else
+			uint32_t left, offsets;
+#endif
+		};
+	};
 	uint32_t carved;        /* owner: blocks [0, carved) were ever free */
 
 	/* A queue's links: owner's partial queue, central's list, or one of
@@ -94,32 +136,82 @@ struct mx_span_queue {
 	struct mx_span *last;
 };
 
-/* `left' of a current span: so many frees may pass before anyone looks.  */
-#define MX_SPAN_MANY ((uint32_t)1 << 30)
+/* `out' of a current span: so many frees may pass before anyone looks.  */
+#define MX_SPAN_MANY ((uint64_t)1 << 62 | (uint32_t)1 << 30)
 
-/* Owner only.  Put P back; true: the count ran out, somebody must look.  */
+/* What the block at OFFSET adds to `out' while it is handed out.  The sum of
+ * offsets may wrap around (spans of OS pages of 16 MiB), the count never does.  */
+MX_INLINE uint64_t
+mx_span_unit(size_t offset)
+{
+	return (uint64_t)offset << 32 | 1;
+}
+
+/* `out' when every carved block is handed out.  */
+static inline uint64_t
+mx_span_all_out(const struct mx_span *s)
+{
+	uint64_t n = s->carved;
+
+	if (!MX_CHECKS)
+		return n;
+	return n == 0 ? 0 : n * (n - 1) / 2 * s->size << 32 | n;
+}
+
+/* Is P, an address in SMALL span S, the start of a block?  With magic = 2^64 / d
+ * rounded up, n * magic mod 2^64 is below magic for the multiples n of d and for
+ * no other n < 2^32 (Lemire, Kaser, Kurz: Faster remainder by direct computation,
+ * 2019).  Offsets behind the last block can pass.  */
 MX_INLINE bool
-mx_span_push(struct mx_span *s, void *p)
+mx_span_is_start(const struct mx_span *s, size_t offset)
+{
+	return (uint64_t)offset * s->magic < s->magic;
+}
+
+enum mx_span_answer {
+	MX_SPAN_PUSHED,         /* done */
+	MX_SPAN_LAST,           /* done, and the count ran out: look */
+	MX_SPAN_MISUSE          /* nothing was done: P is not in use */
+};
+
+/* Owner only.  Put P back, if nothing speaks against it that costs next to
+ * nothing to see: P is the start of a block, and not the block that was freed
+ * last.  KEY: mx_block_key, from where the caller has it at hand.  */
+MX_INLINE enum mx_span_answer
+mx_span_push(struct mx_span *s, void *p, uintptr_t key)
 {
 	struct mx_block *b = p;
 	struct mx_block **list = s->list;
+	struct mx_block *next = *list;
+	size_t offset = (size_t)((char *)p - s->base);
 
-	b->next = *list;
+	if (!MX_CHECKS) {
+		b->next = next;
+		*list = b;
+		return MX_UNLIKELY(--s->left == 0) ? MX_SPAN_LAST :
+		    MX_SPAN_PUSHED;
+	}
+	if (MX_UNLIKELY(!mx_span_is_start(s, offset) || next == b))
+		return MX_SPAN_MISUSE;
+	mx_block_link(b, next, key);
 	*list = b;
-	return --s->left == 0;
+	s->out -= mx_span_unit(offset);
+	return MX_UNLIKELY(s->out == 0) ? MX_SPAN_LAST : MX_SPAN_PUSHED;
 }
 
-/* Owner, or holder of the lock of the class.  Put a chain of N blocks back, HEAD
- * to TAIL; true: the count ran out.  */
+/* Owner, or holder of the lock of the class.  Put a chain of blocks back, HEAD to
+ * TAIL, whose units sum up to OUT; true: the count ran out.  */
 static inline bool
 mx_span_push_chain(struct mx_span *s, struct mx_block *head,
-    struct mx_block *tail, uint32_t n)
+    struct mx_block *tail, uint64_t out)
 {
-	tail->next = *s->list;
+	mx_assert(s->list != &s->local || s->left >= (uint32_t)out);
+	mx_block_link(tail, *s->list, mx_block_key);
 	*s->list = head;
-	mx_assert(s->left >= n || s->list != &s->local);
-	s->left -= n;
-	return s->left == 0;
+	if (!MX_CHECKS)
+		return (s->left -= (uint32_t)out) == 0;
+	s->out -= out;
+	return s->out == 0;
 }
 
 /* Index of the block that holds the byte at OFFSET from the span's base.  */

@@ -92,7 +92,7 @@ count_list(const struct mx_block *b, unsigned c)
 {
 	size_t n = 0;
 
-	while (b != NULL && n < 65536) {
+	while (b != MX_BLOCK_END && n < 65536) {
 		const struct mx_span *s = mx_pagemap_get(b);
 
 		if (s == NULL || s->state != MX_SPAN_SMALL ||
@@ -119,8 +119,8 @@ walk_cache(struct walk *w, const struct mx_cache *cache)
 		const struct mx_span *s = mx_load(&e->span, RELAXED);
 
 		if (s != NULL)
-			w->tally[s->class_].cached += mx_load(&e->count,
-			    RELAXED);
+			w->tally[s->class_].cached +=
+			    (uint32_t)mx_load(&e->out, RELAXED);
 	}
 }
 

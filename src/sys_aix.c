@@ -194,10 +194,33 @@ sysResidentOS(void *v, size_t n)
 	return resident;
 }
 
+/* UNPROVEN that more can be said: where AIX ends a stack no document tells.  */
+enum mx_where
+sysWhereOS(const void *p)
+{
+	(void)p;
+	return MX_WHERE_UNKNOWN;
+}
+
 bool
 sysSecureOS(void)
 {
 	return getuid() != geteuid() || getgid() != getegid();
+}
+
+/* UNPROVEN, and weak: AIX gives a program no random bytes without a system call,
+ * so this is what another process can't see well: the time base, the stack.  */
+uint64_t
+sysRandomOS(void)
+{
+	struct timespec t = { 0, 0 };
+	uint64_t word;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	word = (uint64_t)t.tv_nsec << 32 ^ (uint64_t)t.tv_sec ^
+	    (uintptr_t)&word;
+	word = (word ^ word >> 32) * 0x9e3779b97f4a7c15u;
+	return word ^ word >> 29;
 }
 
 uint64_t

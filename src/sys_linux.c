@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,10 +194,66 @@ sysResidentOS(void *v, size_t n)
 	return resident;
 }
 
+/* glibc keeps a thread's descriptor, which pthread_self points to, above its
+ * stack; the first thread's stack ends at a name of the dynamic loader's.  */
+extern void *__libc_stack_end __attribute__((weak));
+
+/* glibc 2.35; looks an object up without a lock.  */
+struct dl_find_object;
+extern int _dl_find_object(void *, struct dl_find_object *)
+    __attribute__((weak));
+
+static bool
+on_stack(const void *p)
+{
+	uintptr_t top = (uintptr_t)pthread_self();
+
+	if (&__libc_stack_end != NULL && getpid() == syscall(SYS_gettid))
+		top = (uintptr_t)__libc_stack_end;
+	return (uintptr_t)p >= (uintptr_t)__builtin_frame_address(0) &&
+	    (uintptr_t)p < top;
+}
+
+enum mx_where
+sysWhereOS(const void *p)
+{
+	uintptr_t page = mx_align_down((uintptr_t)p, sysPageSizeOS());
+	uint64_t found[32];             /* struct dl_find_object is 64 bytes */
+	unsigned char vec[16];
+	int saved = errno;
+	bool unmapped;
+
+	if (on_stack(p))
+		return MX_WHERE_STACK;
+	if (_dl_find_object != NULL && _dl_find_object((void *)(uintptr_t)p,
+	    (struct dl_find_object *)(void *)found) == 0)
+		return MX_WHERE_STATIC;
+	unmapped = mincore((void *)page, 1, vec) != 0 &&
+	    (errno == ENOMEM || errno == EINVAL);
+	errno = saved;
+	return unmapped ? MX_WHERE_UNMAPPED : MX_WHERE_UNKNOWN;
+}
+
 bool
 sysSecureOS(void)
 {
 	return getauxval(AT_SECURE) != 0;
+}
+
+/* The kernel puts 16 random bytes into each new program; libc uses them as they
+ * are for its own secrets, so they are mixed here.  */
+uint64_t
+sysRandomOS(void)
+{
+	const char *bytes = (const char *)getauxval(AT_RANDOM);
+	uint64_t word[2] = { 0, 0 };
+
+	if (bytes != NULL)
+		memcpy(word, bytes, sizeof word);
+	word[0] ^= (uintptr_t)&word;
+	word[0] = (word[0] ^ word[0] >> 32) * 0x9e3779b97f4a7c15u;
+	word[1] = (word[1] ^ word[1] >> 29) * 0xbf58476d1ce4e5b9u;
+	return word[0] ^ (word[1] << 32 | word[1] >> 32);
 }
 
 uint64_t

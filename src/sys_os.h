@@ -95,6 +95,20 @@ bool sysSecureOS(void);
  * does not say.  */
 size_t sysResidentOS(void *v, size_t n);
 
+/* 64 bits that another process can't guess; never fails, makes no system call.  */
+uint64_t sysRandomOS(void);
+
+/* What is at P, an address that no primitive gave.  UNKNOWN is always right, for
+ * P may be in another allocator's heap.  */
+enum mx_where {
+	MX_WHERE_UNKNOWN,
+	MX_WHERE_STACK,         /* of the calling thread */
+	MX_WHERE_STATIC,        /* in a program or library */
+	MX_WHERE_UNMAPPED
+};
+
+enum mx_where sysWhereOS(const void *p);
+
 /* Services of the same kind.  */
 
 /* Milliseconds from some fixed point; cheap, coarse.  */

@@ -10,6 +10,8 @@
 #include "check_core.h"
 #include "check_pages.h"
 #include "check_text.h"
+#include "conf.h"
+#include "misuse.h"
 #include "process.h"
 #include "stats.h"
 
@@ -289,7 +291,7 @@ END_TEST
 /* Pointers of others.  */
 
 static int asked, freed, resized, measured;
-static char theirs[100];
+static char theirs[100] MX_ALIGNED(16);
 
 static void
 their_free(void *p)
@@ -340,7 +342,37 @@ END_TEST
 START_TEST(test_foreign_alone)
 {
 	ck_assert_uint_eq(mx_usable_size(theirs), 0);
-	ck_assert_uint_eq(mx_usable_size((void *)UINTPTR_MAX), 0);
+	ck_assert_uint_eq(mx_usable_size((void *)(UINTPTR_MAX - 15)), 0);
+}
+END_TEST
+
+/* What no allocator can have given is told, and given to none.  */
+START_TEST(test_foreign_misuse)
+{
+	static const struct {
+		enum mx_where where;
+		const char *line;
+	} cases[] = {
+		{ MX_WHERE_STACK, "memaix: M008 free(0x" },
+		{ MX_WHERE_STATIC, "memaix: M009 free(0x" },
+		{ MX_WHERE_UNMAPPED, "memaix: M010 free(0x" },
+		{ MX_WHERE_UNKNOWN, "memaix: M007 free(0x" }
+	};
+
+	fake_os_where(cases[_i].where);
+	mx_api_find_next = find_next;
+	mx_free(mx_malloc(1));
+	mx_conf.on_misuse = MX_CONF_REPORT;
+	text_divert();
+	mx_free(theirs + (cases[_i].where == MX_WHERE_UNKNOWN));
+	ck_assert_ptr_null(mx_realloc(theirs + 8, 55));
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_uint_eq(mx_usable_size(theirs + 8), 0);
+	text_restore();
+	text_has(cases[_i].line);
+	ck_assert_int_eq(text_lines(), 3);
+	ck_assert_int_eq(freed + resized + measured, 0);
+	ck_assert_uint_eq(mx_misuse_count, 3);
 }
 END_TEST
 
@@ -366,5 +398,6 @@ main(void)
 	tcase_add_test(tc, test_trim);
 	tcase_add_test(tc, test_foreign);
 	tcase_add_test(tc, test_foreign_alone);
+	tcase_add_loop_test(tc, test_foreign_misuse, 0, 4);
 	return run(s);
 }

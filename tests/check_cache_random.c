@@ -139,7 +139,7 @@ expect_balance(void)
 		if (in_span[number(s)] == 0)
 			continue;
 		expect_eq(s->left, in_span[number(s)]);
-		for (struct mx_block *b = s->local; b != NULL; b = b->next) {
+		for (struct mx_block *b = s->local; b != MX_BLOCK_END; b = b->next) {
 			expect(mx_span_is_block(s, b));
 			count++;
 		}

@@ -28,7 +28,7 @@ put(struct mx_cache *cache, void *p)
 	expect(s != NULL && s->state == MX_SPAN_SMALL);
 	if (mx_load(&s->owner, RELAXED) != cache)
 		mx_cache_put_remote(cache, s, p);
-	else if (mx_span_push(s, p))
+	else if (mx_span_push(s, p, cache->key) == MX_SPAN_LAST)
 		mx_cache_event(cache, s);
 }
 

@@ -21,7 +21,8 @@ make_span(uint32_t n)
 
 	expect(s != NULL && n <= s->blocks);
 	s->owner = &a;
-	s->carved = s->left = n;
+	s->carved = n;
+	s->out = mx_span_all_out(s);
 	return s;
 }
 
@@ -35,10 +36,13 @@ block(const struct mx_span *s, size_t i)
 static bool
 push(struct mx_span *s, size_t from, size_t to)
 {
-	for (size_t i = from; i + 1 < to; i++)
-		block(s, i)->next = block(s, i + 1);
-	return mx_central_push(s, block(s, from), block(s, to - 1),
-	    (uint32_t)(to - from));
+	uint64_t out = 0;
+
+	for (size_t i = from; i < to; i++) {
+		mx_block_link(block(s, i), block(s, i + 1), mx_block_key);
+		out += mx_span_unit(i * s->size);
+	}
+	return mx_central_push(s, block(s, from), block(s, to - 1), out);
 }
 
 START_TEST(test_empty)
@@ -88,7 +92,7 @@ START_TEST(test_give_empty)
 	struct mx_span *s = make_span(3);
 
 	for (size_t i = 0; i < 3; i++)
-		(void)mx_span_push(s, block(s, i));
+		(void)mx_span_push(s, block(s, i), mx_block_key);
 	mx_central_give(s);
 	ck_assert_ptr_null(mx_central_take(CLASS, &a));
 	expect_heap_is_empty();
@@ -108,7 +112,8 @@ START_TEST(test_give_used_up)
 {
 	struct mx_span *s = make_span(0);
 
-	s->carved = s->left = s->blocks;
+	s->carved = s->blocks;
+	s->out = mx_span_all_out(s);
 	mx_central_give(s);
 	ck_assert(!s->listed);
 	ck_assert_ptr_null(mx_central_take(CLASS, &b));
@@ -125,13 +130,13 @@ START_TEST(test_give_full)
 	struct mx_span *s = make_span(0);
 
 	s->carved = s->blocks;
-	s->left = MX_SPAN_MANY - 77;
+	s->out = MX_SPAN_MANY - 77;
 	s->list = &a.head[CLASS];
 	mx_central_give_full(s, &a);
 	ck_assert_ptr_null(s->owner);
 	ck_assert_ptr_eq(s->home, &a);
 	ck_assert_ptr_eq(s->list, &s->local);
-	ck_assert_ptr_null(s->local);
+	ck_assert_ptr_eq(s->local, MX_BLOCK_END);
 	ck_assert_uint_eq(s->left, s->blocks);
 	ck_assert(!s->listed);
 	/* All blocks, in two parts.  */
@@ -162,7 +167,7 @@ START_TEST(test_push_into_owned)
 
 	ck_assert(!push(s, 0, 2));
 	ck_assert_uint_eq(s->left, 3);
-	ck_assert_ptr_null(s->local);
+	ck_assert_ptr_eq(s->local, MX_BLOCK_END);
 	ck_assert_ptr_eq(s->owner, &a);
 }
 END_TEST
@@ -177,7 +182,7 @@ START_TEST(test_push_order)
 	ck_assert_ptr_eq(s->local, block(s, 3));
 	ck_assert_ptr_eq(s->local->next, block(s, 0));
 	ck_assert_ptr_eq(s->local->next->next, block(s, 1));
-	ck_assert_ptr_null(s->local->next->next->next);
+	ck_assert_ptr_eq(s->local->next->next->next, MX_BLOCK_END);
 	ck_assert_uint_eq(s->left, 2);
 	/* It is in the list once.  */
 	ck_assert_ptr_eq(mx_central_take(CLASS, &b), s);

@@ -285,6 +285,23 @@ START_TEST(test_environment)
 }
 END_TEST
 
+/* A word is one of its list.  */
+START_TEST(test_word)
+{
+	ck_assert_uint_eq(mx_conf.on_misuse, MX_CONF_ABORT);
+	parse("on_misuse:report");
+	text_has_not("memaix:");
+	ck_assert_uint_eq(mx_conf.on_misuse, MX_CONF_REPORT);
+	parse("on_misuse:reports");
+	text_has("on_misuse: reports is not one of abort, report; "
+	    "using report\n");
+	parse("on_misuse");
+	text_has("is not one of abort, report");
+	parse("on_misuse=abort");
+	ck_assert_uint_eq(mx_conf.on_misuse, MX_CONF_ABORT);
+}
+END_TEST
+
 /* The help names every option with the value in force, one line each.  */
 START_TEST(test_help)
 {
@@ -294,7 +311,7 @@ START_TEST(test_help)
 	text_divert();
 	mx_conf_help(STDERR_FILENO);
 	text_restore();
-	ck_assert_uint_eq(text_lines(), 2 + N_NUMBERS + N_TRUTHS + 1);
+	ck_assert_uint_eq(text_lines(), 2 + N_NUMBERS + N_TRUTHS + 2);
 	text_has("MEMAIX_OPTIONS=name:value,name:value\n");
 	for (int i = 0; i < N_NUMBERS; i++) {
 		snprintf(line, sizeof line, "\n  %-14s ", numbers[i].name);
@@ -356,6 +373,7 @@ main(void)
 	tcase_add_test(tc, test_name);
 	tcase_add_test(tc, test_prefix);
 	tcase_add_test(tc, test_environment);
+	tcase_add_test(tc, test_word);
 	tcase_add_test(tc, test_help);
 	tcase_add_test(tc, test_random_text);
 	return run(s);

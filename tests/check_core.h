@@ -15,6 +15,7 @@
 #include "conf.h"
 #include "fake_os.h"
 #include "property.h"
+#include "span.h"
 #include "sys.h"
 
 static struct fake_os_options options;
@@ -25,6 +26,7 @@ start(void)
 {
 	fake_os_reset(&options);
 	mx_sys_init();
+	mx_span_init(sysRandomOS());
 	mx_conf_init(true);
 }
 

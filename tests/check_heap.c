@@ -52,7 +52,7 @@ START_TEST(test_small)
 		ck_assert_int_eq(s->state, MX_SPAN_SMALL);
 		ck_assert_ptr_null(s->owner);
 		ck_assert_ptr_null(s->home);
-		ck_assert_ptr_null(s->local);
+		ck_assert_ptr_eq(s->local, MX_BLOCK_END);
 		ck_assert_ptr_eq(s->list, &s->local);
 		if (mx_is_pow2(size))
 			ck_assert(mx_is_aligned((uintptr_t)s->base, size));

@@ -91,7 +91,7 @@ static struct {
 static void
 take_list(const char *b, unsigned c)
 {
-	for (; b != NULL; b = pointer(b)) {
+	for (; b != root->end; b = pointer(b)) {
 		const char *s = span_of(b);
 
 		expect(s != root->none);
@@ -231,7 +231,7 @@ setup_root(void)
 START_TEST(test_head)
 {
 	ck_assert_mem_eq(root->magic, "MEMAIX\r\n", 8);
-	ck_assert_uint_eq(root->version, 1);
+	ck_assert_uint_eq(root->version, 2);
 	ck_assert_uint_eq(root->size, sizeof *root);
 	ck_assert_uint_eq(root->pointer_size, sizeof(void *));
 	ck_assert_str_eq(root->library, MEMAIX_VERSION);

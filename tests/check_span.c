@@ -8,20 +8,32 @@
 static char memory[MX_MIB] MX_ALIGNED(16384);
 static struct mx_span span;
 
+#define KEY 0x1234567u
+
+static void
+setup_key(void)
+{
+	mx_span_init(KEY);
+}
+
 /* A span of class C in `memory', of which N blocks were handed out.  */
 static void
 make_span(unsigned c, uint32_t n)
 {
 	memset(&span, 0, sizeof span);
+	memset(memory, 0, sizeof memory);
 	span.base = memory;
 	span.class_ = (uint8_t)c;
 	span.state = MX_SPAN_SMALL;
 	span.pages = mx_class_pages[c];
 	span.size = (uint32_t)mx_class_size(c);
+	span.magic = UINT64_MAX / span.size + 1;
 	span.blocks = (uint32_t)(((size_t)span.pages << MX_PAGE_SHIFT) /
 	    span.size);
+	span.local = MX_BLOCK_END;
 	span.list = &span.local;
-	span.carved = span.left = n;
+	span.carved = n;
+	span.out = mx_span_all_out(&span);
 }
 
 static struct mx_block *
@@ -30,51 +42,116 @@ block(size_t i)
 	return (struct mx_block *)(void *)(memory + i * span.size);
 }
 
+static enum mx_span_answer
+push(size_t i)
+{
+	return mx_span_push(&span, block(i), mx_block_key);
+}
+
+/* Blocks [FROM, TO) as a chain.  */
+static bool
+push_chain(size_t from, size_t to)
+{
+	uint64_t out = 0;
+
+	for (size_t i = from; i < to; i++) {
+		mx_block_link(block(i), block(i + 1), mx_block_key);
+		out += mx_span_unit(i * span.size);
+	}
+	return mx_span_push_chain(&span, block(from), block(to - 1), out);
+}
+
 START_TEST(test_push)
 {
 	make_span(3, 3);
-	ck_assert(!mx_span_push(&span, block(1)));
-	ck_assert(!mx_span_push(&span, block(0)));
+	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
+	ck_assert_int_eq(push(0), MX_SPAN_PUSHED);
 	ck_assert_uint_eq(span.left, 1);
-	ck_assert(mx_span_push(&span, block(2)));
-	ck_assert_uint_eq(span.left, 0);
+	ck_assert_uint_eq(span.offsets, 2 * span.size);
+	ck_assert_int_eq(push(2), MX_SPAN_LAST);
+	ck_assert_uint_eq(span.out, 0);
 	ck_assert_ptr_eq(span.local, block(2));
 	ck_assert_ptr_eq(block(2)->next, block(0));
 	ck_assert_ptr_eq(block(0)->next, block(1));
-	ck_assert_ptr_null(block(1)->next);
+	ck_assert_ptr_eq(block(1)->next, MX_BLOCK_END);
+}
+END_TEST
+
+/* What is no start of a block, and what came last, does not come in.  */
+START_TEST(test_push_misuse)
+{
+	make_span(_i, 3);
+	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
+	ck_assert_int_eq(push(1), MX_SPAN_MISUSE);
+	for (size_t i = 1; i < 2 * span.size; i++)
+		if (i % span.size != 0)
+			expect_eq(mx_span_push(&span, memory + i,
+			    mx_block_key), MX_SPAN_MISUSE);
+	ck_assert_uint_eq(span.left, 2);
+	ck_assert_ptr_eq(span.local, block(1));
+	ck_assert_ptr_eq(block(1)->next, MX_BLOCK_END);
+}
+END_TEST
+
+/* A block that is freed twice, with another between, does not let the span go
+ * while one of its blocks is in use.  */
+START_TEST(test_push_twice)
+{
+	make_span(_i, 3);
+	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
+	ck_assert_int_eq(push(0), MX_SPAN_PUSHED);
+	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
+	ck_assert_uint_eq(span.left, 0);
+	ck_assert_uint_ne(span.out, 0);
+}
+END_TEST
+
+START_TEST(test_marks)
+{
+	make_span(3, 3);
+	ck_assert(!mx_block_is_free(MX_BLOCK_END, mx_block_key));
+	ck_assert(!mx_block_is_free(block(0), mx_block_key));
+	(void)push(0);
+	(void)push(1);
+	ck_assert(mx_block_is_free(block(0), mx_block_key));
+	ck_assert(mx_block_is_free(block(1), mx_block_key));
+	block(1)->next = block(2);
+	ck_assert(!mx_block_is_free(block(1), mx_block_key));
+	mx_span_init(0);
+	ck_assert_uint_ne(mx_block_key, 0);
 }
 END_TEST
 
 /* A current span's blocks go where `list' points.  */
 START_TEST(test_push_elsewhere)
 {
-	struct mx_block *head = NULL;
+	struct mx_block *head = MX_BLOCK_END;
 
 	make_span(3, 4);
 	span.list = &head;
-	span.left = MX_SPAN_MANY;
-	ck_assert(!mx_span_push(&span, block(0)));
+	span.out = MX_SPAN_MANY;
+	ck_assert_int_eq(push(0), MX_SPAN_PUSHED);
 	ck_assert_ptr_eq(head, block(0));
-	ck_assert_ptr_null(span.local);
-	ck_assert(!mx_span_push_chain(&span, block(1), block(1), 1));
+	ck_assert_ptr_eq(span.local, MX_BLOCK_END);
+	ck_assert(!push_chain(1, 2));
 	ck_assert_ptr_eq(head, block(1));
 	ck_assert_ptr_eq(head->next, block(0));
-	span.left = 1;
-	ck_assert(mx_span_push(&span, block(2)));
+	span.out = mx_span_unit(2 * span.size);
+	ck_assert_int_eq(push(2), MX_SPAN_LAST);
 }
 END_TEST
 
 START_TEST(test_push_chain)
 {
 	make_span(0, 6);
-	for (size_t i = 0; i < 4; i++)
-		block(i)->next = block(i + 1);
-	ck_assert(!mx_span_push(&span, block(5)));
-	ck_assert(mx_span_push_chain(&span, block(0), block(4), 5));
-	ck_assert_uint_eq(span.left, 0);
+	ck_assert_int_eq(push(5), MX_SPAN_PUSHED);
+	ck_assert(push_chain(0, 5));
+	ck_assert_uint_eq(span.out, 0);
 	ck_assert_ptr_eq(span.local, block(0));
 	ck_assert_ptr_eq(block(4)->next, block(5));
-	ck_assert_ptr_null(block(5)->next);
+	ck_assert_ptr_eq(block(5)->next, MX_BLOCK_END);
+	for (size_t i = 0; i < 6; i++)
+		ck_assert(mx_block_is_free(block(i), mx_block_key));
 }
 END_TEST
 
@@ -82,9 +159,7 @@ END_TEST
 START_TEST(test_push_too_many_dies)
 {
 	make_span(0, 2);
-	block(0)->next = block(1);
-	block(1)->next = block(2);
-	(void)mx_span_push_chain(&span, block(0), block(2), 3);
+	(void)push_chain(0, 3);
 }
 END_TEST
 #endif
@@ -180,7 +255,11 @@ main(void)
 	Suite *s = suite_create("span");
 	TCase *tc = add_case(s, "blocks");
 
+	tcase_add_checked_fixture(tc, setup_key, NULL);
 	tcase_add_test(tc, test_push);
+	tcase_add_loop_test(tc, test_push_misuse, 0, MX_CLASS_COUNT);
+	tcase_add_loop_test(tc, test_push_twice, 0, MX_CLASS_COUNT);
+	tcase_add_test(tc, test_marks);
 	tcase_add_test(tc, test_push_elsewhere);
 	tcase_add_test(tc, test_push_chain);
 #ifdef MX_DEBUG

@@ -278,6 +278,28 @@ sysResidentOS(void *v, size_t n)
 	return resident;
 }
 
+static enum mx_where where;
+
+void
+fake_os_where(enum mx_where w)
+{
+	where = w;
+}
+
+enum mx_where
+sysWhereOS(const void *p)
+{
+	(void)p;
+	return where;
+}
+
+/* The same in every run, so that a failure can be seen again.  */
+uint64_t
+sysRandomOS(void)
+{
+	return 0x5a17c3e96b2d84f0u;
+}
+
 uint64_t
 sysClockOS(void)
 {

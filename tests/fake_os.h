@@ -71,6 +71,9 @@ void fake_os_reset(const struct fake_os_options *options);
 void fake_os_refuse(enum fake_os_call call, unsigned nth, bool forever);
 void fake_os_refuse_nothing(void);
 
+/* What sysWhereOS says from here on; at first MX_WHERE_UNKNOWN.  */
+void fake_os_where(enum mx_where where);
+
 /* A new limit on address space; 0: none.  */
 void fake_os_limit(size_t limit);
 

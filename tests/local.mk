@@ -45,6 +45,7 @@ script_tests = \
 	%D%/cmd.sh \
 	%D%/linked.sh \
 	%D%/stats.sh \
+	%D%/misuse.sh \
 	%D%/aix-objects.sh \
 	%D%/ppc64.sh \
 	%D%/sanitize.sh \
@@ -120,7 +121,7 @@ plain_programs = \
 	%D%/fork_test \
 	%D%/thread_churn \
 	%D%/grow_free
-check_PROGRAMS += $(plain_programs)
+check_PROGRAMS += $(plain_programs) %D%/misuse
 
 %C%_interface_test_SOURCES = \
 	%D%/interface_test.c %D%/interface_align.c %D%/interface_report.c \
@@ -129,6 +130,8 @@ check_PROGRAMS += $(plain_programs)
 %C%_fork_test_SOURCES = %D%/fork_test.c %D%/plain.h
 %C%_thread_churn_SOURCES = %D%/thread_churn.c %D%/plain.h
 %C%_grow_free_SOURCES = %D%/grow_free.c %D%/plain.h
+%C%_misuse_SOURCES = %D%/misuse.c %D%/plain.h
+%C%_misuse_LDADD = 
 %C%_interface_test_LDADD =
 %C%_stress_threads_LDADD =
 %C%_fork_test_LDADD =

@@ -1,0 +1,92 @@
+/* misuse.c - errors of the program, told in one line.  See misuse.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "misuse.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "conf.h"
+#include "out.h"
+
+size_t mx_misuse_count;
+
+static const char *
+brief(enum mx_message message)
+{
+#define BRIEF(number, name, brief, full) [number] = brief,
+	static const char *const texts[] = { MX_MESSAGES(BRIEF) };
+
+	return texts[message];
+}
+
+/* The block at P, or around it, in the words of HACKING.  */
+static void
+describe(struct mx_out *o, const char *p, const struct mx_span *s,
+    const struct mx_cache *self)
+{
+	size_t offset = (size_t)(p - s->base);
+	const struct mx_cache *owner = mx_load(&s->owner, RELAXED);
+	uint32_t i;
+
+	if (s->state == MX_SPAN_LARGE) {
+		mx_out(o, ": byte %zu of a block of %zu at %p", offset,
+		    s->bytes, (void *)s->base);
+		return;
+	}
+	if (s->state != MX_SPAN_SMALL)
+		return;
+	i = mx_span_index(s, offset);
+	mx_out(o, ": byte %zu of block %u (%u bytes each, class %u) of the "
+	    "span at %p, owned by %s", offset - (size_t)i * s->size, i,
+	    s->size, s->class_, (void *)s->base, owner == NULL ? "no thread" :
+	    owner == self ? "this thread" : "another thread");
+}
+
+static void
+begin(struct mx_out *o, enum mx_message message, const char *call,
+    const void *p)
+{
+	mx_add(&mx_misuse_count, 1, RELAXED);
+	mx_out_init_fd(o, 2);
+	mx_out(o, "memaix: M%03u %s(%p", (unsigned)message, call, p);
+}
+
+static void
+finish(struct mx_out *o, enum mx_message message, const void *p,
+    const struct mx_span *s, const struct mx_cache *self)
+{
+	mx_out(o, "): %s", brief(message));
+	if (s != NULL)
+		describe(o, p, s, self);
+	mx_out(o, "; 'memaix explain M%03u' tells more\n", (unsigned)message);
+	mx_out_done(o);
+	if (mx_conf.on_misuse == MX_CONF_ABORT)
+		abort();
+}
+
+void
+mx_misuse(enum mx_message message, const char *call, const void *p,
+    const struct mx_span *s, const struct mx_cache *self)
+{
+	int saved = errno;
+	struct mx_out o;
+
+	begin(&o, message, call, p);
+	finish(&o, message, p, s, self);
+	errno = saved;
+}
+
+void
+mx_misuse_size(const char *call, const void *p, size_t n,
+    const struct mx_span *s, const struct mx_cache *self)
+{
+	int saved = errno;
+	struct mx_out o;
+
+	begin(&o, MX_MESSAGE_WRONG_SIZE, call, p);
+	mx_out(&o, ", %zu", n);
+	finish(&o, MX_MESSAGE_WRONG_SIZE, p, s, self);
+	errno = saved;
+}
