@@ -285,6 +285,8 @@ release_down_to(size_t keep)
 	struct mx_span *s;
 	bool refused = false;
 
+	/* This thread is at work even while the lock is open.  */
+	mx_lock_busy();
 	releasing = true;
 	while (!refused && mx_heap_account.dirty > keep &&
 	    (s = mx_runs_take_oldest()) != NULL) {
@@ -299,6 +301,7 @@ release_down_to(size_t keep)
 	refused_at = refused ? mx_heap_account.dirty +
 	    mx_heap_account.dirty / 8 : 0;
 	releasing = false;
+	mx_lock_idle();
 }
 
 /* The two rules: the bound, and age.  */

@@ -11,7 +11,7 @@ noinst_LTLIBRARIES += libcore.la
 
 libcore_la_SOURCES = \
 	%D%/base.h \
-	%D%/lock.h \
+	%D%/lock.h %D%/lock.c \
 	%D%/panic.h %D%/panic.c \
 	%D%/out.h %D%/out.c \
 	%D%/sys_os.h \

@@ -1,6 +1,6 @@
 /* lock.h - the one mutex type.
  *
- * Owns: nothing.  Lock order is layer order (LAYERS), downward, so a holder of
+ * Owns: what each thread knows of the locks it holds.  Lock order is layer order (LAYERS), downward, so a holder of
  * a lock only ever takes locks of lower files.  Critical sections are short and
  * make no system call that can take long.
  *
@@ -34,13 +34,26 @@
 
 struct mx_lock {
 	pthread_mutex_t mutex;
+	pid_t freed_in;         /* see mx_lock_wait; 0: never */
 };
 
 #ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
-# define MX_LOCK_INIT { PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP }
+# define MX_LOCK_INIT { PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP, 0 }
 #else
-# define MX_LOCK_INIT { PTHREAD_MUTEX_INITIALIZER }
+# define MX_LOCK_INIT { PTHREAD_MUTEX_INITIALIZER, 0 }
 #endif
+
+/* Two things go on while this thread holds locks.  A fork handler of the program
+ * may allocate when memaix's own handler has all of them: it need not wait for
+ * itself.  And a signal handler may fork while the code it interrupted has one:
+ * it cannot wait for that.  */
+struct mx_lock_thread {
+	uint32_t held;          /* or waited for, or about to be taken again */
+	bool all;               /* between the handlers of a fork */
+};
+
+extern __thread struct mx_lock_thread mx_lock_thread
+    __attribute__((tls_model("initial-exec")));
 
 /* A lock in any state becomes a free one: in the child of a fork the holder may
  * not exist.  */
@@ -56,11 +69,41 @@ mx_lock_init(struct mx_lock *l)
 	*l = fresh;
 }
 
+/* Between these two the thread must not wait for what others do.  The compiler
+ * keeps the count where it is: a signal handler looks at it.  */
+static inline void
+mx_lock_busy(void)
+{
+	mx_lock_thread.held++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void
+mx_lock_idle(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	mx_lock_thread.held--;
+}
+
+/* The slow half of mx_lock: somebody has it.  0 or an errno value.
+ *
+ * A child made by the system call alone (clone without fork's handlers) can find
+ * a lock held by a thread that it does not have.  When a lock does not come for
+ * a tenth of a second, and this is not the process that had threads, the lock is
+ * taken by force, once for each lock.  */
+int mx_lock_wait(struct mx_lock *l);
+
 static inline void
 mx_lock(struct mx_lock *l)
 {
-	int e = MX_LOCK_ALONE ? 0 : pthread_mutex_lock(&l->mutex);
+	int e;
 
+	if (MX_LOCK_ALONE || mx_lock_thread.all)
+		return;
+	mx_lock_busy();
+	e = pthread_mutex_trylock(&l->mutex);
+	if (MX_UNLIKELY(e != 0))
+		e = mx_lock_wait(l);
 	mx_assert(e == 0);
 	(void)e;
 }
@@ -68,10 +111,34 @@ mx_lock(struct mx_lock *l)
 static inline void
 mx_unlock(struct mx_lock *l)
 {
-	int e = MX_LOCK_ALONE ? 0 : pthread_mutex_unlock(&l->mutex);
+	int e;
 
+	if (MX_LOCK_ALONE || mx_lock_thread.all)
+		return;
+	e = pthread_mutex_unlock(&l->mutex);
 	mx_assert(e == 0);
 	(void)e;
+	mx_lock_idle();
 }
+
+static inline bool
+mx_lock_is_busy(void)
+{
+	return mx_lock_thread.held != 0;
+}
+
+/* This thread has taken every lock there is, and calls malloc meanwhile; or is
+ * about to let go of them.  */
+static inline void
+mx_lock_hold_all(bool all)
+{
+	mx_lock_thread.all = all;
+}
+
+/* A second thread is about to use the locks of this process.  */
+void mx_lock_shared(void);
+
+/* In the child of a fork: the locks that this thread took for it are new.  */
+void mx_lock_forked(void);
 
 #endif /* MX_LOCK_H */

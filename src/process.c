@@ -68,10 +68,12 @@ attach(void)
 	if (cache == NULL)
 		return NULL;
 	mx_cache_self = cache;
-	if (mx_load(&started, RELAXED))
+	if (mx_load(&started, RELAXED)) {
+		mx_lock_shared();
 		/* May call calloc, which finds the cache in place.  If it
 		 * fails, the thread's cache stays behind at its end.  */
 		(void)sysThreadExitOS(thread_end, cache);
+	}
 	return cache;
 }
 
@@ -175,21 +177,39 @@ mx_process_exit(void)
 		close(fd);
 }
 
-/* Locks are taken in the order in which calls go down.  */
+/* How many forks under way come from signal handlers that interrupted this thread
+ * in the middle of its work, lock in hand.  Waiting for that would last for ever,
+ * so nothing is locked.  The child of such a fork may call async-signal-safe
+ * functions only (POSIX), and the parent goes on as if nothing had happened.  */
+static __thread uint32_t interrupted __attribute__((tls_model("initial-exec")));
+
+/* Locks are taken in the order in which calls go down.  From here on this thread
+ * passes them all: fork handlers of the program that run between ours may call
+ * malloc.  */
 void
 mx_process_fork_prepare(void)
 {
+	if (mx_lock_is_busy()) {
+		interrupted++;
+		return;
+	}
 	mx_lock(&init_lock);
 	mx_lock(&shared_lock);
 	mx_cache_lock();
 	mx_central_lock_all();
 	mx_heap_lock_idle();
 	mx_meta_lock();
+	mx_lock_hold_all(true);
 }
 
 void
 mx_process_fork_parent(void)
 {
+	if (interrupted > 0) {
+		interrupted--;
+		return;
+	}
+	mx_lock_hold_all(false);
 	mx_meta_unlock();
 	mx_heap_unlock();
 	mx_central_unlock_all();
@@ -209,4 +229,8 @@ mx_process_fork_child(void)
 	mx_cache_lock_init();
 	mx_lock_init(&shared_lock);
 	mx_lock_init(&init_lock);
+	if (interrupted > 0)
+		interrupted--;
+	else
+		mx_lock_forked();
 }

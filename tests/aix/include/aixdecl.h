@@ -26,7 +26,9 @@ extern int *_Errno(void);
 #define EINTR 4
 #define EAGAIN 11
 #define ENOMEM 12
+#define EBUSY 16
 #define EINVAL 22
+#define ETIMEDOUT 78
 #define ESRCH 3
 #define ENOSYS 109
 
@@ -73,6 +75,7 @@ int sched_yield(void);
 
 /* time.h: rustlibc */
 struct timespec { long tv_sec; long tv_nsec; };
+#define CLOCK_REALTIME 9
 #define CLOCK_MONOTONIC 10
 int clock_gettime(long long, struct timespec *);
 
@@ -82,6 +85,8 @@ typedef struct { long word[8]; } pthread_mutex_t;
 #define PTHREAD_MUTEX_INITIALIZER { { 0, 2, 0, 0, 0, 0, 0, 0 } }
 int pthread_mutex_lock(pthread_mutex_t *);
 int pthread_mutex_unlock(pthread_mutex_t *);
+int pthread_mutex_trylock(pthread_mutex_t *);
+int pthread_mutex_timedlock(pthread_mutex_t *, const struct timespec *);
 int pthread_key_create(pthread_key_t *, void (*)(void *));
 int pthread_setspecific(pthread_key_t, const void *);
 
