@@ -48,6 +48,14 @@ next_definitions(void)
 	return &next;
 }
 
+/* Where S is what the page map says of P: memory of others can lie in a slot of
+ * ours.  */
+static bool
+is_foreign(const struct mx_span *s, const void *p)
+{
+	return s == NULL || (s == &mx_pagemap_none && !mx_arena_holds(p));
+}
+
 /* What is wrong with P, an address that is not ours; 0: it may be a block of
  * another allocator.  */
 static int
@@ -55,7 +63,7 @@ what_is_wrong_outside(const void *p)
 {
 	if (!mx_is_aligned((uintptr_t)p, MX_BLOCK_ALIGN))
 		return MX_MESSAGE_MISALIGNED;
-	if (mx_arena_has(p))
+	if (mx_arena_holds(p))
 		return MX_MESSAGE_NO_BLOCK;
 	switch (sysWhereOS(p)) {
 	case MX_WHERE_STACK:
@@ -177,6 +185,10 @@ free_cold(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache;
 
+	if (is_foreign(s, p)) {
+		free_foreign(p);
+		return;
+	}
 	if (!is_block("free", s, p))
 		return;
 	if (s->state == MX_SPAN_LARGE) {
@@ -228,11 +240,12 @@ mx_free_checked(const char *call, void *p, size_t align, size_t n)
 	if (p == NULL)
 		return;
 	s = mx_pagemap_get(p);
-	if (s == NULL || !is_block(call, s, p)) {
-		if (s == NULL)
-			mx_free(p);
+	if (is_foreign(s, p)) {
+		free_foreign(p);
 		return;
 	}
+	if (!is_block(call, s, p))
+		return;
 	if (!size_fits(s, mx_max(align, MX_BLOCK_ALIGN), n))
 		mx_misuse_size(call, p, n, s, mx_cache_self);
 	mx_free(p);
@@ -332,7 +345,7 @@ mx_realloc(void *p, size_t n)
 		return NULL;
 	}
 	s = mx_pagemap_get(p);
-	if (s == NULL)
+	if (is_foreign(s, p))
 		return resize_foreign(p, n);
 	if (!is_block("realloc", s, p)) {
 		errno = EINVAL;
@@ -439,7 +452,7 @@ mx_usable_size(void *p)
 	if (p == NULL)
 		return 0;
 	s = mx_pagemap_get(p);
-	if (s == NULL) {
+	if (is_foreign(s, p)) {
 		next = next_for("malloc_usable_size", p);
 		return next != NULL && next->usable_size != NULL ?
 		    next->usable_size(p) : 0;

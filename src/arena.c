@@ -143,12 +143,11 @@ mx_arena_grow_at(const void *v, size_t n, size_t *got)
 }
 
 bool
-mx_arena_has(const void *p)
+mx_arena_holds(const void *p)
 {
-	for (struct mx_arena *a = mx_load(&mx_arena_list, ACQUIRE); a != NULL;
-	    a = a->next)
-		if ((const char *)p >= a->base &&
-		    (size_t)((const char *)p - a->base) < a->size)
-			return true;
-	return false;
+	const struct mx_arena *a = mx_load(&mx_arena_list, ACQUIRE);
+
+	while (a != NULL && (uintptr_t)p - (uintptr_t)a->base >= a->size)
+		a = a->next;
+	return a != NULL;
 }

@@ -35,7 +35,8 @@ char *mx_arena_border(void);
 /* The same as mx_arena_grow, but only where the border is at V, and NULL if it is not.  */
 void *mx_arena_grow_at(const void *v, size_t n, size_t *got);
 
-/* Is P in an arena, mapped or not?  */
-bool mx_arena_has(const void *p);
+/* Any thread.  Is P in the address space of an arena?  A slot of the page map
+ * can have other owners' memory beside ours.  */
+bool mx_arena_holds(const void *p);
 
 #endif /* MX_ARENA_H */
