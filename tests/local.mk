@@ -44,6 +44,7 @@ script_tests = \
 	%D%/fastpath.sh \
 	%D%/cmd.sh \
 	%D%/linked.sh \
+	%D%/survive.sh \
 	%D%/stats.sh \
 	%D%/misuse.sh \
 	%D%/aix-objects.sh \
@@ -138,8 +139,31 @@ check_PROGRAMS += $(plain_programs) %D%/misuse
 %C%_thread_churn_LDADD =
 %C%_grow_free_LDADD =
 
+# The programs of tests/survive.sh.
+survive_programs = \
+	%D%/survive/forks \
+	%D%/survive/ends \
+	%D%/survive/loads \
+	%D%/survive/limits \
+	%D%/survive/stack
+if !OS_AIX
+check_PROGRAMS += $(survive_programs)
+endif
+
+%C%_survive_forks_SOURCES = %D%/survive/forks.c %D%/survive/survive.h
+%C%_survive_ends_SOURCES = %D%/survive/ends.c %D%/survive/survive.h
+%C%_survive_loads_SOURCES = %D%/survive/loads.c %D%/survive/survive.h
+%C%_survive_limits_SOURCES = %D%/survive/limits.c %D%/survive/survive.h
+%C%_survive_stack_SOURCES = %D%/survive/stack.c %D%/survive/survive.h
+%C%_survive_forks_LDADD =
+%C%_survive_ends_LDADD =
+%C%_survive_loads_LDADD = -ldl
+%C%_survive_limits_LDADD =
+%C%_survive_stack_LDADD =
+
 EXTRA_DIST += \
 	%D%/cxx_test.cc \
+	%D%/survive/own.c %D%/survive/plugin.c \
 	%D%/aix/imports.allow \
 	%D%/aix/include/aixdecl.h \
 	%D%/aix/include/errno.h \
