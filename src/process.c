@@ -54,6 +54,40 @@ thread_end(void *arg)
 	mx_cache_delete(cache);
 }
 
+/* What libc takes for the note that a thread's end concerns us.  When it gets no
+ * memory for that, it ends the process.  */
+#define NOTE_BYTES 32
+
+/* A block for that lies ready in CACHE: see to it before asking.  */
+static bool
+has_note(struct mx_cache *cache)
+{
+	unsigned c = mx_class_of(NOTE_BYTES);
+	struct mx_block *b;
+
+	if (cache->head[c] != NULL)
+		return true;
+	b = mx_cache_refill(cache, c);
+	if (b == NULL)
+		return false;
+	b->next = cache->head[c];
+	cache->head[c] = b;
+	return true;
+}
+
+/* CACHE is this thread's; its end is to be noticed.  */
+static bool
+watch_thread(struct mx_cache *cache)
+{
+	mx_lock_shared();
+	if (!has_note(cache))
+		return false;
+	/* May call calloc, which finds the cache in place.  If it fails, the
+	 * thread's cache stays behind at its end.  */
+	(void)sysThreadExitOS(thread_end, cache);
+	return true;
+}
+
 /* The first thread is not watched: its end is the end of the process, where
  * tidying would only cost.  It has its cache before the program starts.  */
 static struct mx_cache *
@@ -68,11 +102,10 @@ attach(void)
 	if (cache == NULL)
 		return NULL;
 	mx_cache_self = cache;
-	if (mx_load(&started, RELAXED)) {
-		mx_lock_shared();
-		/* May call calloc, which finds the cache in place.  If it
-		 * fails, the thread's cache stays behind at its end.  */
-		(void)sysThreadExitOS(thread_end, cache);
+	if (mx_load(&started, RELAXED) && !watch_thread(cache)) {
+		mx_cache_self = &mx_cache_empty;
+		mx_cache_delete(cache);
+		return NULL;
 	}
 	return cache;
 }

@@ -45,6 +45,8 @@ script_tests = \
 	%D%/cmd.sh \
 	%D%/linked.sh \
 	%D%/survive.sh \
+	%D%/inject.sh \
+	%D%/syscalls.sh \
 	%D%/stats.sh \
 	%D%/misuse.sh \
 	%D%/aix-objects.sh \
@@ -163,6 +165,8 @@ endif
 
 EXTRA_DIST += \
 	%D%/cxx_test.cc \
+	%D%/inject/calls.c %D%/inject/filter.c %D%/inject/refuse.c \
+	%D%/inject/work.c %D%/inject/work.py \
 	%D%/survive/own.c %D%/survive/plugin.c \
 	%D%/aix/imports.allow \
 	%D%/aix/include/aixdecl.h \

@@ -1,0 +1,79 @@
+#!/bin/sh
+# syscalls.sh - the library makes no system call that HACKING does not list.
+#
+# A program that only allocates is traced with and without the library.  What
+# it calls with the library must be what it calls anyway, or be on the list.
+#
+# SPDX-License-Identifier: MIT
+
+: "${top_srcdir:?}" "${LIBMEMAIX:?}"
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/syscalls.XXXXXX") || exit 99
+trap 'rm -rf "$tmp"' EXIT
+unset LD_PRELOAD MEMAIX_OPTIONS
+if [ "${MX_CPU:-$(uname -m)}" != "$(uname -m)" ]; then
+	echo "skipped: the library is for $MX_CPU"
+	exit 77
+fi
+if ! strace -o /dev/null true 2>/dev/null; then
+	echo "skipped: no strace, or it may not trace"
+	exit 77
+fi
+${MX_CC:-cc} -O1 -pthread -o "$tmp/calls" \
+    "$top_srcdir/tests/inject/calls.c" || exit 99
+failed=0
+
+fail()
+{
+	echo "FAIL $*"
+	failed=$((failed + 1))
+}
+
+# trace NAME OPTIONS LIBRARY MODE: names of calls between the marks, with how
+# often each, into NAME; and those of the whole run into NAME.all.
+trace()
+{
+	strace -f -qq -o "$tmp/raw" ${2:+-E "MEMAIX_OPTIONS=$2"} \
+	    ${3:+-E "LD_PRELOAD=$3"} "$tmp/calls" "$4" \
+	    >/dev/null 2>"$tmp/err" || fail "$1: $(tail -n 1 "$tmp/err")"
+	sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' "$tmp/raw" | sort |
+	    uniq -c | awk '{ print $2, $1 }' >"$tmp/$1.all"
+	sed -n '/write(-1, "begin/,/write(-1, "end/p' "$tmp/raw" |
+	    sed '1d;$d' | sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' | sort |
+	    uniq -c | awk '{ print $2, $1 }' >"$tmp/$1"
+}
+
+# The list: names in the first column of HACKING's table.
+sed -n '/^SYSTEM CALLS/,/^Start of a program/p' "$top_srcdir/HACKING" |
+    sed -n 's/^  \([a-z][a-z_0-9 ]*\)  .*/\1/p' | tr ' ' '\n' | grep . |
+    sort -u >"$tmp/list"
+grep -qx mmap "$tmp/list" || exit 99
+[ "$(wc -l <"$tmp/list")" -gt 10 ] || exit 99
+
+# 1. One thread, default options: five calls and no other.
+trace one "" "$LIBMEMAIX" one
+while read -r call count; do
+	case $call in
+	mmap|munmap|mprotect|madvise|mremap)
+		echo "one thread: $call $count times" ;;
+	*)	fail "one thread: $call, $count times" ;;
+	esac
+done <"$tmp/one"
+[ -s "$tmp/one" ] || fail "one thread: nothing was traced"
+
+# 2. Threads, forks, all options: what is new must be on the list.
+options=stats:true,stats_json:true,verbose:true,huge:true,huge_min:0
+options=$options,stats_file:$tmp/stats
+for mode in nothing one threads fork; do
+	trace plain "" "" $mode
+	trace with "$options" "$LIBMEMAIX" $mode
+	cut -d ' ' -f 1 "$tmp/plain.all" >"$tmp/known"
+	# The kernel's own, when a stopped thread goes on waiting.
+	echo restart_syscall >>"$tmp/known"
+	sort -u "$tmp/known" "$tmp/list" >"$tmp/allowed"
+	cut -d ' ' -f 1 "$tmp/with.all" | sort -u >"$tmp/made"
+	new=$(comm -13 "$tmp/allowed" "$tmp/made" | tr '\n' ' ')
+	[ -z "$new" ] || fail "$mode: not in HACKING: $new"
+	echo "$mode: $(wc -l <"$tmp/made") calls, all known"
+done
+
+[ $failed = 0 ]
