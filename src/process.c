@@ -65,12 +65,12 @@ has_note(struct mx_cache *cache)
 	unsigned c = mx_class_of(NOTE_BYTES);
 	struct mx_block *b;
 
-	if (cache->head[c] != NULL)
+	if (cache->head[c] != MX_BLOCK_END)
 		return true;
 	b = mx_cache_refill(cache, c);
 	if (b == NULL)
 		return false;
-	b->next = cache->head[c];
+	mx_block_link(b, cache->head[c], cache->key);
 	cache->head[c] = b;
 	return true;
 }
