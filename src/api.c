@@ -12,6 +12,7 @@
 #include "heap.h"
 #include "misuse.h"
 #include "process.h"
+#include "secure.h"
 #include "stats.h"
 #include "sys.h"
 
@@ -117,6 +118,16 @@ take_small(unsigned c)
 	return p != NULL ? p : no_memory();
 }
 
+MX_COLD static void *
+take_secure(size_t n, size_t align, bool *zero)
+{
+	struct mx_cache *cache = mx_process_cache();
+	void *p = mx_secure_take(cache, n, align, zero);
+
+	mx_process_done(cache);
+	return p != NULL ? p : no_memory();
+}
+
 static void *
 take_large(size_t n, size_t align, bool *zero)
 {
@@ -125,6 +136,8 @@ take_large(size_t n, size_t align, bool *zero)
 	mx_process_init();
 	if (n > PTRDIFF_MAX)
 		return no_memory();
+	if (MX_UNLIKELY(mx_conf.secure))
+		return take_secure(n, align, zero);
 	s = mx_heap_take_large(n, align, zero);
 	return s != NULL ? s->base : no_memory();
 }
@@ -134,6 +147,14 @@ mx_malloc_slow(size_t n)
 {
 	bool zero;
 
+	if (mx_conf.secure && mx_cache_own != NULL) {
+		void *p = mx_secure_take(mx_cache_own, n, 0, &zero);
+
+		return MX_LIKELY(p != NULL) ? p : no_memory();
+	}
+	mx_process_init();
+	if (MX_UNLIKELY(mx_conf.secure))
+		return take_secure(n, 0, &zero);
 	return n <= MX_CLASS_MAX ? take_small(mx_class_of(n)) :
 	    take_large(n, MX_PAGE, &zero);
 }
@@ -150,17 +171,21 @@ what_is_wrong(const struct mx_span *s, const void *p)
 
 	switch (s->state) {
 	case MX_SPAN_LARGE:
-		return offset == 0 ? 0 : MX_MESSAGE_INTERIOR;
+		if (offset != 0)
+			return MX_MESSAGE_INTERIOR;
+		break;
 	case MX_SPAN_SMALL:
 		if (!mx_span_is_start(s, offset))
 			return MX_MESSAGE_INTERIOR;
 		if (mx_span_index(s, offset) >= s->blocks)
 			return MX_MESSAGE_NEVER_GIVEN;
-		return mx_cache_holds(mx_cache_self, s, b) ?
-		    MX_MESSAGE_DOUBLE_FREE : 0;
+		if (mx_cache_holds(mx_cache_self, s, b))
+			return MX_MESSAGE_DOUBLE_FREE;
+		break;
 	default:
 		return MX_MESSAGE_NO_BLOCK;
 	}
+	return mx_conf.secure ? mx_secure_check(s, p) : 0;
 }
 
 /* False, and said, if CALL must not use P.  */
@@ -176,7 +201,7 @@ is_block(const char *call, const struct mx_span *s, const void *p)
 		if (s != NULL)
 			wrong = MX_MESSAGE_INTERIOR;
 	}
-	mx_misuse((enum mx_message)wrong, call, p, s, mx_cache_self);
+	mx_misuse((enum mx_message)wrong, call, p, s, mx_cache_own);
 	return false;
 }
 
@@ -191,12 +216,15 @@ free_cold(void *p, struct mx_span *s)
 	}
 	if (!is_block("free", s, p))
 		return;
-	if (s->state == MX_SPAN_LARGE) {
+	if (s->state == MX_SPAN_LARGE && !mx_conf.secure) {
 		mx_heap_give(s);
 		return;
 	}
 	cache = mx_process_cache();
-	mx_cache_put_remote(cache, s, p);
+	if (mx_conf.secure)
+		mx_secure_put(cache, s, p);
+	else
+		mx_cache_put_remote(cache, s, p);
 	mx_process_done(cache);
 }
 
@@ -214,15 +242,19 @@ mx_free_slow(void *p, struct mx_span *s)
 
 	if (MX_LIKELY(s->state == MX_SPAN_SMALL && cache != &mx_cache_empty))
 		mx_cache_put_remote(cache, s, p);
-	else
+	else if (!mx_conf.secure || mx_cache_own == NULL ||
+	    !mx_secure_free(mx_cache_own, s, p))
 		free_cold(p, s);
 }
 
 /* A block can be smaller than its class would have it: realloc leaves it where it
  * is down to half of the class.  */
 static bool
-size_fits(const struct mx_span *s, size_t align, size_t n)
+size_fits(const struct mx_span *s, const void *p, size_t align, size_t n)
 {
+	if (mx_conf.secure)
+		return mx_secure_size(s, p) == n ||
+		    mx_secure_size(s, p) == mx_max(n, 1);
 	if (s->state == MX_SPAN_LARGE)
 		return s->bytes == mx_max(n, 1) || s->bytes == n;
 	if (n > s->size)
@@ -246,8 +278,8 @@ mx_free_checked(const char *call, void *p, size_t align, size_t n)
 	}
 	if (!is_block(call, s, p))
 		return;
-	if (!size_fits(s, mx_max(align, MX_BLOCK_ALIGN), n))
-		mx_misuse_size(call, p, n, s, mx_cache_self);
+	if (!size_fits(s, p, mx_max(align, MX_BLOCK_ALIGN), n))
+		mx_misuse_size(call, p, n, s, mx_cache_own);
 	mx_free(p);
 }
 
@@ -319,6 +351,27 @@ resize_small(struct mx_span *s, void *p, size_t n)
 	return copy_block(p, size, n);
 }
 
+MX_COLD static void *
+resize_secure(struct mx_span *s, void *p, size_t n)
+{
+	size_t old = (size_t)s->pages << MX_PAGE_SHIFT;
+	void *q;
+
+	if (mx_secure_resize(s, p, n))
+		return p;
+	if (s->state != MX_SPAN_LARGE || old < MOVE_MIN || n < old ||
+	    !mx_conf.move)
+		return copy_block(p, mx_secure_size(s, p), n);
+	q = mx_malloc(n);
+	if (q == NULL)
+		return NULL;
+	/* Whole pages: what lies behind the block's end in them is zero.  */
+	if (mx_sys_move(q, p, old) != 0)
+		memcpy(q, p, s->bytes);
+	mx_free(p);
+	return q;
+}
+
 static void *
 resize_foreign(void *p, size_t n)
 {
@@ -351,6 +404,8 @@ mx_realloc(void *p, size_t n)
 		errno = EINVAL;
 		return NULL;
 	}
+	if (MX_UNLIKELY(mx_conf.secure))
+		return resize_secure(s, p, n);
 	return s->state == MX_SPAN_LARGE ? resize_large(s, n) :
 	    resize_small(s, p, n);
 }
@@ -376,6 +431,9 @@ take_aligned(size_t align, size_t n)
 
 	if (align <= MX_BLOCK_ALIGN)
 		return mx_malloc(n);
+	mx_process_init();
+	if (MX_UNLIKELY(mx_conf.secure))
+		return take_secure(n, align, &zero);
 	c = align <= MX_PAGE && n <= MX_CLASS_MAX ?
 	    mx_class_of_aligned(mx_max(n, 1), align) : MX_CLASS_COUNT;
 	if (c == MX_CLASS_COUNT)
@@ -459,6 +517,8 @@ mx_usable_size(void *p)
 	}
 	if (!is_block("malloc_usable_size", s, p))
 		return 0;
+	if (mx_conf.secure)
+		return mx_secure_size(s, p);
 	return s->state == MX_SPAN_LARGE ?
 	    (size_t)s->pages << MX_PAGE_SHIFT : s->size;
 }
@@ -466,13 +526,15 @@ mx_usable_size(void *p)
 int
 mx_trim(void)
 {
-	struct mx_cache *cache = mx_cache_self;
+	struct mx_cache *cache = mx_cache_own;
 	int saved = errno;
 	bool went;
 
 	mx_process_init();
-	if (cache != &mx_cache_empty)
+	if (cache != NULL) {
+		mx_secure_flush(cache);
 		mx_cache_flush(cache);
+	}
 	went = mx_heap_trim();
 	errno = saved;
 	return went;

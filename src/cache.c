@@ -4,7 +4,10 @@
 
 #include "cache.h"
 
+#include <string.h>
+
 #include "central.h"
+#include "conf.h"
 #include "heap.h"
 #include "lock.h"
 #include "meta.h"
@@ -32,6 +35,9 @@ struct mx_cache *mx_cache_list = &mx_cache_shared;
 
 __thread struct mx_cache *mx_cache_self
     __attribute__((tls_model("initial-exec"))) = &mx_cache_empty;
+
+__thread struct mx_cache *mx_cache_own
+    __attribute__((tls_model("initial-exec")));
 
 static struct mx_lock pool_lock = MX_LOCK_INIT;
 static struct mx_cache *pool;
@@ -241,6 +247,42 @@ mx_cache_count_inbox(const struct mx_cache *cache,
 
 /* ---- refill ---- */
 
+/* The same in an order that nobody can guess, with secure:true: at least 8 blocks
+ * at a time, so that there is an order.  Their last words become zero, since what
+ * was there before, in blocks of another size, says nothing about these.  */
+MX_COLD static struct mx_block *
+carve_shuffled(struct mx_span *s)
+{
+	uint8_t order[CARVE_BYTES / MX_BLOCK_ALIGN];
+	size_t size = s->size;
+	size_t n = mx_min(mx_max(CARVE_BYTES / size, 8),
+	    s->blocks - s->carved);
+	char *p = s->base + s->carved * size;
+	struct mx_block *b = MX_BLOCK_END;
+	uint64_t x = mx_block_key ^ ((uintptr_t)p * 0x9e3779b97f4a7c15u);
+
+	_Static_assert(sizeof order <= 256, "an index has 8 bits");
+	for (size_t i = 0; i < n; i++) {
+		size_t j;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		j = (uint32_t)((x >> 32) * (i + 1) >> 32);
+		order[i] = order[j];
+		order[j] = (uint8_t)i;
+	}
+	s->carved += (uint32_t)n;
+	while (n-- > 0) {
+		struct mx_block *next = b;
+
+		b = (struct mx_block *)(void *)(p + order[n] * size);
+		mx_block_link(b, next, mx_block_key);
+		memset((char *)b + size - 8, 0, 8);
+	}
+	return b;
+}
+
 /* Link the next blocks of S, which has some, into a list.  */
 static struct mx_block *
 carve(struct mx_span *s)
@@ -252,6 +294,8 @@ carve(struct mx_span *s)
 	struct mx_block *first = (struct mx_block *)(void *)p;
 	struct mx_block *b = first;
 
+	if (MX_UNLIKELY(mx_conf.secure))
+		return carve_shuffled(s);
 	s->carved += (uint32_t)n;
 	for (; n > 1; n--) {
 		p += size;

@@ -62,6 +62,7 @@ struct mx_cache {
 	struct mx_cache *next_free;     /* pool lock: the pool */
 	bool live;                      /* atomic: a thread has it */
 	uint32_t pending_bytes;         /* in all of pending */
+	struct mx_secure *secure;       /* secure.c's; NULL: nothing */
 
 	/* Any thread.  Chains, linked by the marks of their first blocks.  */
 	struct mx_block *inbox MX_ALIGNED(MX_CACHE_LINE);
@@ -74,6 +75,11 @@ extern struct mx_cache mx_cache_empty;
 /* Initial-exec: one load.  In a library that is loaded with the program, and 8
  * bytes fit the static TLS that glibc keeps for late ones.  */
 extern __thread struct mx_cache *mx_cache_self
+    __attribute__((tls_model("initial-exec")));
+
+/* The same, but for secure:true: then mx_cache_self stays at mx_cache_empty, so
+ * that every hit path misses.  NULL: none yet, or none any more.  */
+extern __thread struct mx_cache *mx_cache_own
     __attribute__((tls_model("initial-exec")));
 
 /* For threads without a cache of their own; whoever uses it sees to it that no

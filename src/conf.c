@@ -53,6 +53,8 @@ static const struct option options[] = {
 	    "ask for huge pages where memory fills densely", NULL },
 	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 16 * MX_MIB,
 	    "memory in use from which huge pages are asked for", NULL },
+	{ "secure", BOOL, AT(secure), 0, 1, 0,
+	    "guard pages, checked tails, wiped and late reused blocks", NULL },
 	{ "on_misuse", WORD, AT(on_misuse), 0, 1, MX_CONF_ABORT,
 	    "when the program misuses a block: abort, or report and go on",
 	    misuse_words },

@@ -23,6 +23,7 @@ struct mx_conf {
 	bool stats_json;
 	bool move;
 	bool huge;
+	bool secure;
 	size_t arena;           /* bytes */
 	size_t dirty_min;       /* bytes */
 	size_t dirty_percent;

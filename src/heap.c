@@ -21,6 +21,9 @@
  * the process wait for the kernel's map lock.  */
 #define RELEASE_STEP (32 * MX_MIB)
 
+/* An alignment above this is not kept free of use in front of the block.  */
+#define LEAD_MAX (4 * MX_MIB)
+
 struct mx_heap_account mx_heap_account;
 
 static struct mx_lock lock = MX_LOCK_INIT;
@@ -176,6 +179,83 @@ take_run(size_t pages, size_t align, bool *zero)
 	return take_free(pages, align, zero);
 }
 
+/* ---- guards, with secure:true ---- */
+
+static size_t
+guard_pages(void)
+{
+	return mx_conf.secure ? pages_for(1) : 0;
+}
+
+/* How many guard pages go in front of a large block: one to four guards' worth,
+ * at random, unless the alignment says it.  Address space only.  */
+static size_t
+lead_pages(size_t align)
+{
+	static uint32_t random;
+
+	if (!mx_conf.secure || align > LEAD_MAX)
+		return 0;
+	if (align > mx_max(MX_PAGE, mx_sys_facts.page))
+		return align >> MX_PAGE_SHIFT;
+	random = (random ^ (uint32_t)mx_block_key) * 1664525 + 1013904223;
+	return guard_pages() * (1 + (random >> 30));
+}
+
+/* Let PAGES pages in use from V on fault, or free them if that is refused.  */
+static bool
+close_pages(char *v, size_t pages)
+{
+	bool closed = mx_sys_fault(v, pages << MX_PAGE_SHIFT) == 0;
+
+	mx_heap_account.used -= pages;
+	if (closed) {
+		mx_pagemap_mark_ready(v, pages, false);
+	} else {
+		mx_heap_account.dirty += pages;
+		mx_runs_insert(v, pages, pages, now());
+	}
+	return closed;
+}
+
+/* PAGES guard pages from V on can be used again; false: they can't, and stay out
+ * of every run.  They may have old bytes, and count as dirty.  */
+static bool
+open_guard(char *v, size_t pages)
+{
+	size_t n = pages << MX_PAGE_SHIFT;
+
+	if (mx_sys_map(v, n) != 0 || mx_sys_used(v, n) != 0)
+		return false;
+	mx_pagemap_mark_ready(v, pages, true);
+	return true;
+}
+
+/* As take_run, between guards: LEAD pages of them in front.  */
+static struct mx_span *
+take_guarded(size_t pages, size_t align, size_t lead, bool *zero)
+{
+	size_t behind = guard_pages();
+	struct mx_span *r, *s;
+	char *base;
+
+	r = take_run(lead + pages + behind, align, zero);
+	if (r == NULL)
+		return NULL;
+	base = r->base + (lead << MX_PAGE_SHIFT);
+	s = mx_pagemap_record(base);
+	r->state = MX_SPAN_NONE;
+	s->state = MX_SPAN_BUSY;
+	s->base = base;
+	s->pages = (uint32_t)pages;
+	if (lead > 0 && !close_pages(base - (lead << MX_PAGE_SHIFT), lead))
+		lead = 0;
+	s->lead = lead;
+	s->guard = behind > 0 && close_pages(base + (pages << MX_PAGE_SHIFT),
+	    behind);
+	return s;
+}
+
 struct mx_span *
 mx_heap_take_small(unsigned c)
 {
@@ -186,11 +266,11 @@ mx_heap_take_small(unsigned c)
 	bool zero;
 
 	mx_lock(&lock);
-	s = take_free(pages, align, &zero);
+	s = mx_conf.secure ? NULL : take_free(pages, align, &zero);
 	if (s == NULL && wants_huge())
 		grow_huge(mx_sys_huge_size());
 	if (s == NULL)
-		s = take_run(pages, align, &zero);
+		s = take_guarded(pages, align, 0, &zero);
 	if (s != NULL) {
 		s->owner = NULL;
 		s->list = &s->local;
@@ -226,12 +306,13 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 		return NULL;
 	}
 	mx_lock(&lock);
-	s = take_run(pages, align, zero);
+	s = take_guarded(pages, align, lead_pages(align), zero);
 	if (s != NULL) {
 		s->owner = NULL;
 		s->list = NULL;
 		s->local = MX_BLOCK_END;
 		s->class_ = MX_CLASS_COUNT;     /* no size has it */
+		s->listed = false;
 		s->out = 1;
 		s->carved = s->blocks = 1;
 		s->size = 0;
@@ -324,12 +405,35 @@ release_some(uint32_t t)
 		    mx_min(mx_heap_account.dirty, bound / 4 + 1));
 }
 
-void
-mx_heap_give(struct mx_span *s)
+/* S, in no list, becomes free pages, of which DIRTY are Ready; its guards with
+ * it.  */
+static void
+give_run(struct mx_span *s, size_t dirty, uint32_t t)
 {
-	uint32_t t = now();
+	char *base = s->base;
+	size_t pages = s->pages;
+	size_t lead = s->state == MX_SPAN_SMALL ? 0 : s->lead;
+	size_t behind = guard_pages();
 
-	mx_lock(&lock);
+	if (s->guard && open_guard(base + (pages << MX_PAGE_SHIFT), behind)) {
+		pages += behind;
+		dirty += behind;
+	}
+	if (lead > 0 && open_guard(base - (lead << MX_PAGE_SHIFT), lead)) {
+		s->state = MX_SPAN_NONE;
+		base -= lead << MX_PAGE_SHIFT;
+		pages += lead;
+		dirty += lead;
+	}
+	mx_heap_account.dirty += dirty;
+	mx_runs_insert(base, pages, dirty, t);
+	release_some(t);
+}
+
+/* Heap lock.  S leaves use.  */
+static void
+end_use(struct mx_span *s)
+{
 	if (s->state == MX_SPAN_LARGE) {
 		mx_pagemap_set(s->base, 1, &mx_pagemap_none);
 		mx_heap_account.large_blocks--;
@@ -338,9 +442,51 @@ mx_heap_give(struct mx_span *s)
 		mx_pagemap_set(s->base, s->pages, &mx_pagemap_none);
 	}
 	mx_heap_account.used -= s->pages;
-	mx_heap_account.dirty += s->pages;
-	mx_runs_insert(s->base, s->pages, s->pages, t);
-	release_some(t);
+}
+
+void
+mx_heap_give(struct mx_span *s)
+{
+	uint32_t t = now();
+
+	mx_lock(&lock);
+	end_use(s);
+	give_run(s, s->pages, t);
+	mx_unlock(&lock);
+}
+
+bool
+mx_heap_close(struct mx_span *s)
+{
+	size_t n = (size_t)s->pages << MX_PAGE_SHIFT;
+	size_t dirty = s->pages;
+	bool closed = false;
+
+	mx_lock(&lock);
+	end_use(s);
+	/* Given up first: sysFaultOS need not do that.  */
+	if (mx_sys_unused(s->base, n) != MX_RELEASE_KEPT) {
+		if (mx_sys_used(s->base, n) != 0)
+			dirty = 0;
+		else
+			closed = mx_sys_fault(s->base, n) == 0;
+	}
+	if (closed || dirty == 0)
+		mx_pagemap_mark_ready(s->base, s->pages, false);
+	if (closed)
+		s->state = MX_SPAN_BUSY;
+	else
+		give_run(s, dirty, now());
+	mx_unlock(&lock);
+	return closed;
+}
+
+void
+mx_heap_open(struct mx_span *s)
+{
+	mx_lock(&lock);
+	if (mx_sys_map(s->base, (size_t)s->pages << MX_PAGE_SHIFT) == 0)
+		give_run(s, 0, now());
 	mx_unlock(&lock);
 }
 
@@ -394,7 +540,7 @@ mx_heap_resize(struct mx_span *s, size_t n)
 	if (n > PTRDIFF_MAX - MX_SLOT)
 		return false;
 	pages = pages_for(n);
-	if (pages > UINT32_MAX)
+	if (pages > UINT32_MAX || (mx_conf.secure && pages != s->pages))
 		return false;
 	mx_lock(&lock);
 	if (pages > s->pages) {

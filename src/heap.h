@@ -11,6 +11,9 @@
  * after a call of mx_heap_give, whatever happens later; below it they go back
  * when they are older than decay_ms and the heap is called again.
  *
+ * With secure:true a guard lies behind every span, and in front of large blocks
+ * too: pages that fault.  They are in the state Reserved and count nowhere here.
+ *
  * All functions take the heap lock.
  *
  * SPDX-License-Identifier: MIT  */
@@ -38,6 +41,14 @@ struct mx_span *mx_heap_take_large(size_t n, size_t align, bool *zero);
 
 /* Either kind goes back.  */
 void mx_heap_give(struct mx_span *s);
+
+/* Every access to the LARGE block S faults from here on, and its memory goes back;
+ * only the address space is kept.  False: refused; S is given as by
+ * mx_heap_give.  */
+bool mx_heap_close(struct mx_span *s);
+
+/* A closed block's address space becomes free.  */
+void mx_heap_open(struct mx_span *s);
 
 /* Let a large block have N bytes where it is; false: there is no room.  */
 bool mx_heap_resize(struct mx_span *s, size_t n);

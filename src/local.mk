@@ -19,6 +19,7 @@ libcore_la_SOURCES = \
 	%D%/sys.h %D%/sys.c \
 	%D%/class.h %D%/class.c %D%/class_table.h \
 	%D%/meta.h %D%/meta.c \
+	%D%/secure.h %D%/secure.c \
 	%D%/span.h %D%/span.c \
 	%D%/messages.h %D%/misuse.h %D%/misuse.c \
 	%D%/pagemap.h %D%/pagemap.c \

@@ -45,7 +45,16 @@ X(10, UNMAPPED, "nothing is mapped at the address", \
 "The pointer leads nowhere: not initialized, overwritten, or its memory is gone.\n") \
 X(11, FOREIGN, "the block is not memaix's, and no other allocator is there", \
 "The address is none that memaix ever used, and there is no other definition of\n" \
-"the function to give it to.\n")
+"the function to give it to.\n") \
+X(12, OVERRUN, "bytes behind the block were overwritten", \
+"With secure:true every block is followed by bytes that only memaix writes, and\n" \
+"they are looked at when it is freed or resized. The program wrote past the end\n" \
+"of the block, or in front of the block behind it, at some time since malloc; or\n" \
+"the address was never given to it.\n") \
+X(13, WRITTEN, "the block was written to after it was freed", \
+"With secure:true a freed block is wiped and rests for a while. When its rest was\n" \
+"over its bytes were not zero any more: the program still uses a pointer to it.\n" \
+"The line comes from a later malloc or free, of another block.\n")
 
 #define MX_MESSAGE_ENUM(number, name, brief, full) MX_MESSAGE_##name = number,
 

@@ -14,6 +14,7 @@
 #include "heap.h"
 #include "lock.h"
 #include "meta.h"
+#include "secure.h"
 #include "stats.h"
 #include "sys.h"
 
@@ -38,10 +39,28 @@ mx_process_init(void)
 		mx_sys_init();
 		mx_span_init(sysRandomOS());
 		mx_cache_init();
+		mx_secure_init(sysRandomOS());
 		mx_conf_init(sysSecureOS());
 		mx_store(&initialized, true, RELEASE);
 	}
 	mx_unlock(&init_lock);
+}
+
+static void
+use_cache(struct mx_cache *cache)
+{
+	mx_cache_own = cache;
+	if (!mx_conf.secure)
+		mx_cache_self = cache;
+}
+
+static void
+give_up_cache(struct mx_cache *cache)
+{
+	mx_cache_own = NULL;
+	mx_cache_self = &mx_cache_empty;
+	mx_secure_flush(cache);
+	mx_cache_delete(cache);
 }
 
 static void
@@ -50,13 +69,12 @@ thread_end(void *arg)
 	struct mx_cache *cache = arg;
 
 	ended = true;
-	mx_cache_self = &mx_cache_empty;
-	mx_cache_delete(cache);
+	give_up_cache(cache);
 }
 
 /* What libc takes for the note that a thread's end concerns us.  When it gets no
  * memory for that, it ends the process.  */
-#define NOTE_BYTES 32
+#define NOTE_BYTES (32 + (mx_conf.secure ? MX_SECURE_TAIL : 0))
 
 /* A block for that lies ready in CACHE: see to it before asking.  */
 static bool
@@ -101,10 +119,9 @@ attach(void)
 	cache = mx_cache_new();
 	if (cache == NULL)
 		return NULL;
-	mx_cache_self = cache;
+	use_cache(cache);
 	if (mx_load(&started, RELAXED) && !watch_thread(cache)) {
-		mx_cache_self = &mx_cache_empty;
-		mx_cache_delete(cache);
+		give_up_cache(cache);
 		return NULL;
 	}
 	return cache;
@@ -116,6 +133,9 @@ mx_process_cache(void)
 	struct mx_cache *cache = mx_cache_self;
 
 	if (MX_LIKELY(cache != &mx_cache_empty))
+		return cache;
+	cache = mx_cache_own;
+	if (cache != NULL)
 		return cache;
 	cache = attach();
 	if (cache != NULL)
@@ -228,6 +248,7 @@ mx_process_fork_prepare(void)
 	}
 	mx_lock(&init_lock);
 	mx_lock(&shared_lock);
+	mx_secure_lock();
 	mx_cache_lock();
 	mx_central_lock_all();
 	mx_heap_lock_idle();
@@ -247,6 +268,7 @@ mx_process_fork_parent(void)
 	mx_heap_unlock();
 	mx_central_unlock_all();
 	mx_cache_unlock();
+	mx_secure_unlock();
 	mx_unlock(&shared_lock);
 	mx_unlock(&init_lock);
 }
@@ -260,6 +282,7 @@ mx_process_fork_child(void)
 	mx_heap_lock_init();
 	mx_central_lock_init_all();
 	mx_cache_lock_init();
+	mx_secure_lock_init();
 	mx_lock_init(&shared_lock);
 	mx_lock_init(&init_lock);
 	if (interrupted > 0)

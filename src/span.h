@@ -92,14 +92,18 @@ struct mx_span {
 	char *base;             /* const while a run: its first byte */
 	uint8_t class_;         /* const while SMALL */
 	uint8_t state;          /* const while a run; else heap lock */
-	bool listed;            /* lock of the class: on central's list */
-	uint8_t unused_;
+	bool listed;            /* lock of the class: on central's list; LARGE:
+	                         * at rest (secure.c) */
+	bool guard;             /* heap lock: a guard lies behind the run */
 	uint32_t blocks;        /* const while SMALL: how many fit */
 	uint32_t size;          /* const while SMALL: bytes in a block */
 	uint32_t pages;         /* of the run; const while SMALL or LARGE */
 	struct mx_cache *home;  /* atomic: the cache that used it up last */
 	size_t bytes;           /* const while LARGE: what was asked for */
-	uint64_t magic;         /* const while SMALL: 2^64 / size, rounded up */
+	union {
+		uint64_t magic; /* const while SMALL: 2^64 / size, rounded up */
+		size_t lead;    /* const while LARGE: guard pages in front */
+	};
 	uint32_t dirty;         /* heap lock, FREE: pages that are Ready */
 	uint32_t stamp;         /* heap lock, FREE: since when, milliseconds */
 

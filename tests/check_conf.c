@@ -36,7 +36,8 @@ static const struct truth {
 	{ "stats", &mx_conf.stats, false },
 	{ "stats_json", &mx_conf.stats_json, false },
 	{ "move", &mx_conf.move, true },
-	{ "huge", &mx_conf.huge, false }
+	{ "huge", &mx_conf.huge, false },
+	{ "secure", &mx_conf.secure, false }
 };
 
 #define N_NUMBERS (int)(sizeof numbers / sizeof numbers[0])

@@ -81,6 +81,7 @@ unit_tests = \
 	%D%/check_cache_remote \
 	%D%/check_cache_random \
 	%D%/check_cache_threads \
+	%D%/check_secure \
 	%D%/check_process \
 	%D%/check_api \
 	%D%/check_api_align \
