@@ -63,6 +63,7 @@ struct mx_cache {
 	bool live;                      /* atomic: a thread has it */
 	uint32_t pending_bytes;         /* in all of pending */
 	struct mx_secure *secure;       /* secure.c's; NULL: nothing */
+	void *signal_stack;             /* fault.c's; NULL: none */
 
 	/* Any thread.  Chains, linked by the marks of their first blocks.  */
 	struct mx_block *inbox MX_ALIGNED(MX_CACHE_LINE);

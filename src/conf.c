@@ -55,6 +55,8 @@ static const struct option options[] = {
 	    "memory in use from which huge pages are asked for", NULL },
 	{ "secure", BOOL, AT(secure), 0, 1, 0,
 	    "guard pages, checked tails, wiped and late reused blocks", NULL },
+	{ "explain_fault", BOOL, AT(explain_fault), 0, 1, 0,
+	    "say on SIGSEGV and SIGBUS what was hit", NULL },
 	{ "on_misuse", WORD, AT(on_misuse), 0, 1, MX_CONF_ABORT,
 	    "when the program misuses a block: abort, or report and go on",
 	    misuse_words },

@@ -24,6 +24,7 @@ struct mx_conf {
 	bool move;
 	bool huge;
 	bool secure;
+	bool explain_fault;
 	size_t arena;           /* bytes */
 	size_t dirty_min;       /* bytes */
 	size_t dirty_percent;

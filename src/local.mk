@@ -20,6 +20,7 @@ libcore_la_SOURCES = \
 	%D%/class.h %D%/class.c %D%/class_table.h \
 	%D%/meta.h %D%/meta.c \
 	%D%/secure.h %D%/secure.c \
+	%D%/fault.h %D%/fault.c \
 	%D%/span.h %D%/span.c \
 	%D%/messages.h %D%/misuse.h %D%/misuse.c \
 	%D%/pagemap.h %D%/pagemap.c \
@@ -63,11 +64,11 @@ EXTRA_DIST += %D%/libmemaix.sym %D%/libmemaix_aix.sym %D%/mkclass.awk
 if OS_AIX
 mx_symbols = %D%/libmemaix_aix.sym
 libmemaix_la_SOURCES = %D%/extras.c \
-	%D%/sys_aix.c %D%/usage_aix.c %D%/override_aix.c
+	%D%/sys_aix.c %D%/usage_aix.c %D%/signal_aix.c %D%/override_aix.c
 else
 mx_symbols = %D%/libmemaix.sym
 libmemaix_la_SOURCES = %D%/extras.c \
-	%D%/sys_linux.c %D%/usage_linux.c \
+	%D%/sys_linux.c %D%/usage_linux.c %D%/signal_linux.c \
 	%D%/override_elf.c %D%/override_cxx.c
 endif
 

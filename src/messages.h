@@ -54,7 +54,14 @@ X(12, OVERRUN, "bytes behind the block were overwritten", \
 X(13, WRITTEN, "the block was written to after it was freed", \
 "With secure:true a freed block is wiped and rests for a while. When its rest was\n" \
 "over its bytes were not zero any more: the program still uses a pointer to it.\n" \
-"The line comes from a later malloc or free, of another block.\n")
+"The line comes from a later malloc or free, of another block.\n") \
+X(14, FAULT, "the program touched memory that it must not touch", \
+"The processor refused an access, and explain_fault:true says what is there. A\n" \
+"small address is an offset from a null pointer. A guard, with secure:true, means\n" \
+"that the program ran past the end of a block, or in front of it. Reserved address\n" \
+"space and pages that hold no block are reached by pointers that were never right,\n" \
+"or whose block was freed long ago. The process ends by the signal, or goes on in\n" \
+"the program's own handler.\n")
 
 #define MX_MESSAGE_ENUM(number, name, brief, full) MX_MESSAGE_##name = number,
 

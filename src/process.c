@@ -11,6 +11,7 @@
 
 #include "central.h"
 #include "conf.h"
+#include "fault.h"
 #include "heap.h"
 #include "lock.h"
 #include "meta.h"
@@ -59,6 +60,7 @@ give_up_cache(struct mx_cache *cache)
 {
 	mx_cache_own = NULL;
 	mx_cache_self = &mx_cache_empty;
+	mx_fault_leave_thread(cache);
 	mx_secure_flush(cache);
 	mx_cache_delete(cache);
 }
@@ -100,6 +102,7 @@ watch_thread(struct mx_cache *cache)
 	mx_lock_shared();
 	if (!has_note(cache))
 		return false;
+	mx_fault_watch_thread(cache);
 	/* May call calloc, which finds the cache in place.  If it fails, the
 	 * thread's cache stays behind at its end.  */
 	(void)sysThreadExitOS(thread_end, cache);
@@ -170,7 +173,11 @@ keep_stderr(void)
 void
 mx_process_start(void)
 {
-	mx_process_done(mx_process_cache());
+	struct mx_cache *cache = mx_process_cache();
+
+	mx_fault_start();
+	mx_fault_watch_thread(cache);
+	mx_process_done(cache);
 	mx_store(&started, true, RELAXED);
 	keep_stderr();
 	if (mx_conf.help)

@@ -120,6 +120,27 @@ uint64_t sysClockOS(void);
  * has no such call).  */
 int sysMoveOS(void *new_, void *old, size_t n);
 
+/* A memory fault, as the processor and the kernel tell it.  */
+enum mx_access { MX_ACCESS_UNKNOWN, MX_ACCESS_READ, MX_ACCESS_WRITE };
+
+struct mx_fault {
+	const void *address;
+	uintptr_t stack;        /* the stack pointer; 0: unknown */
+	enum mx_access access;
+	bool bus;               /* SIGBUS, else SIGSEGV */
+	bool mapped;            /* there is something, that forbids the access */
+};
+
+/* From here on TELL is called for each memory fault, in a signal handler, before
+ * what would happen without it happens.  Once.  0, or ENOSYS.  */
+int sysCatchFaultsOS(void (*tell)(const struct mx_fault *f));
+
+/* The calling thread's stack for signal handlers: has it one, let it be the N
+ * bytes at V, and let it be none any more if it is still V.  */
+bool sysHasFaultStackOS(void);
+void sysSetFaultStackOS(void *v, size_t n);
+void sysDropFaultStackOS(void *v);
+
 /* Have FN(ARG) called when the calling thread ends, before its thread-local
  * storage goes.  May itself call malloc.  0 or an errno value.  */
 int sysThreadExitOS(void (*fn)(void *), void *arg);

@@ -28,7 +28,7 @@ fail()
 # The core's sources, from the one list there is, and the AIX files.
 sources=$(sed -n '/^libcore_la_SOURCES/,/[^\\]$/p' "$top_srcdir/src/local.mk" |
     tr ' \\\t' '\n\n\n' | sed -n 's|^%D%/\(.*\.c\)$|\1|p')
-sources="$sources extras.c sys_aix.c usage_aix.c override_aix.c"
+sources="$sources extras.c sys_aix.c usage_aix.c signal_aix.c override_aix.c"
 [ "$(echo "$sources" | wc -w)" -gt 15 ] || fail "list of sources"
 
 for cpu in pwr7 pwr8; do

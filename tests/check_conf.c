@@ -37,7 +37,8 @@ static const struct truth {
 	{ "stats_json", &mx_conf.stats_json, false },
 	{ "move", &mx_conf.move, true },
 	{ "huge", &mx_conf.huge, false },
-	{ "secure", &mx_conf.secure, false }
+	{ "secure", &mx_conf.secure, false },
+	{ "explain_fault", &mx_conf.explain_fault, false }
 };
 
 #define N_NUMBERS (int)(sizeof numbers / sizeof numbers[0])

@@ -286,6 +286,32 @@ fake_os_where(enum mx_where w)
 	where = w;
 }
 
+int
+sysCatchFaultsOS(void (*tell)(const struct mx_fault *))
+{
+	(void)tell;
+	return ENOSYS;
+}
+
+bool
+sysHasFaultStackOS(void)
+{
+	return true;
+}
+
+void
+sysSetFaultStackOS(void *v, size_t n)
+{
+	(void)v;
+	(void)n;
+}
+
+void
+sysDropFaultStackOS(void *v)
+{
+	(void)v;
+}
+
 enum mx_where
 sysWhereOS(const void *p)
 {

@@ -49,6 +49,7 @@ script_tests = \
 	%D%/syscalls.sh \
 	%D%/stats.sh \
 	%D%/misuse.sh \
+	%D%/fault.sh \
 	%D%/aix-objects.sh \
 	%D%/ppc64.sh \
 	%D%/sanitize.sh \
@@ -82,6 +83,7 @@ unit_tests = \
 	%D%/check_cache_random \
 	%D%/check_cache_threads \
 	%D%/check_secure \
+	%D%/check_fault \
 	%D%/check_process \
 	%D%/check_api \
 	%D%/check_api_align \
@@ -125,7 +127,7 @@ plain_programs = \
 	%D%/fork_test \
 	%D%/thread_churn \
 	%D%/grow_free
-check_PROGRAMS += $(plain_programs) %D%/misuse
+check_PROGRAMS += $(plain_programs) %D%/misuse %D%/fault
 
 %C%_interface_test_SOURCES = \
 	%D%/interface_test.c %D%/interface_align.c %D%/interface_report.c \
@@ -135,7 +137,9 @@ check_PROGRAMS += $(plain_programs) %D%/misuse
 %C%_thread_churn_SOURCES = %D%/thread_churn.c %D%/plain.h
 %C%_grow_free_SOURCES = %D%/grow_free.c %D%/plain.h
 %C%_misuse_SOURCES = %D%/misuse.c %D%/plain.h
-%C%_misuse_LDADD = 
+%C%_misuse_LDADD =
+%C%_fault_SOURCES = %D%/fault.c %D%/plain.h
+%C%_fault_LDADD = 
 %C%_interface_test_LDADD =
 %C%_stress_threads_LDADD =
 %C%_fork_test_LDADD =

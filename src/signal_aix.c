@@ -1,0 +1,36 @@
+/* signal_aix.c - memory faults on AIX.  Contract: sys_os.h.
+ *
+ * Nothing yet: the layouts of struct sigaction and stack_t are not known for
+ * certain here (doc/aix.md), and a handler that is wrong is worse than none.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include <errno.h>
+
+#include "sys_os.h"
+
+int
+sysCatchFaultsOS(void (*tell)(const struct mx_fault *f))
+{
+	(void)tell;
+	return ENOSYS;
+}
+
+bool
+sysHasFaultStackOS(void)
+{
+	return true;            /* so that none is made */
+}
+
+void
+sysSetFaultStackOS(void *v, size_t n)
+{
+	(void)v;
+	(void)n;
+}
+
+void
+sysDropFaultStackOS(void *v)
+{
+	(void)v;
+}

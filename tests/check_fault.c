@@ -1,0 +1,102 @@
+/* check_fault.c - unit tests of the words for an address.
+ *
+ * tests/fault.sh tests the handler.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "arena.h"
+#include "check_caches.h"
+#include "fault.h"
+#include "heap.h"
+
+static char text[1000];
+
+static void
+append(void *arg, const char *part, size_t n)
+{
+	(void)arg;
+	ck_assert_uint_lt(strlen(text) + n, sizeof text);
+	strncat(text, part, n);
+}
+
+static const char *
+words(const void *p, bool mapped)
+{
+	struct mx_out o;
+
+	text[0] = '\0';
+	mx_out_init(&o, append, NULL);
+	mx_fault_describe(&o, p, mapped);
+	mx_out_done(&o);
+	return text;
+}
+
+#define says(p, what) ck_assert_msg(strstr(words(p, true), what) != NULL, \
+	"%p: %s, not %s", (const void *)(p), text, what)
+
+START_TEST(test_outside)
+{
+	says((void *)12, "a null pointer and 12");
+	says((void *)0x5000000, "not memaix's memory; what is mapped there");
+	words((void *)0x5000000, false);
+	ck_assert_ptr_nonnull(strstr(text, "nothing is there"));
+	says((void *)UINTPTR_MAX, "not memaix's memory");
+}
+END_TEST
+
+START_TEST(test_blocks)
+{
+	struct mx_span *s = mx_heap_take_small(mx_class_of(100)), *l;
+	struct mx_arena *a;
+	bool zero;
+
+	ck_assert_ptr_nonnull(s);
+	says(s->base, "byte 0 of block 0 (112 bytes each");
+	says(s->base + 113, "byte 1 of block 1 (112 bytes each");
+	l = mx_heap_take_large(100000, MX_PAGE, &zero);
+	ck_assert_ptr_nonnull(l);
+	says(l->base + 5, "byte 5 of the block of 100000 at");
+	says(l->base + 99999, "byte 99999 of the block of 100000 at");
+	says(l->base + 100000, "0 bytes past the end of the block of 100000");
+	a = mx_arena_list;
+	says(a->base + a->mapped + 7, "reserved and not used, 7 bytes");
+	says(a->base + a->mapped - 7, "hold no block");
+	mx_heap_give(l);
+	says(l->base + 5, "hold no block");
+}
+END_TEST
+
+START_TEST(test_guards)
+{
+	struct mx_span *s, *l, *m;
+	bool zero;
+
+	mx_conf.secure = true;
+	s = mx_heap_take_small(mx_class_of(100));
+	l = mx_heap_take_large(100000, MX_PAGE, &zero);
+	m = mx_heap_take_large(3000000, MX_PAGE, &zero);
+	ck_assert(s->guard && l->guard && l->lead > 0);
+	says(s->base + ((size_t)s->pages << MX_PAGE_SHIFT), "a guard, ");
+	says(s->base + ((size_t)s->pages << MX_PAGE_SHIFT), "of the last of");
+	says(l->base - 8, "a guard, 8 bytes in front of the block of 100000");
+	says(l->base + ((size_t)l->pages << MX_PAGE_SHIFT),
+	    "bytes past the end of the block of 100000 at");
+	ck_assert(mx_heap_close(m));
+	says(m->base + 2999999,
+	    "byte 2999999 of the block of 3000000 at");
+	ck_assert_ptr_nonnull(strstr(text, "which was freed"));
+	says(m->base + ((size_t)m->pages << MX_PAGE_SHIFT), "which was freed");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("fault");
+	TCase *tc = add_case(s, "words");
+
+	tcase_add_test(tc, test_outside);
+	tcase_add_test(tc, test_blocks);
+	tcase_add_test(tc, test_guards);
+	return run(s);
+}
