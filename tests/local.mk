@@ -194,3 +194,16 @@ EXTRA_DIST += \
 	%D%/preload/perl.pl %D%/preload/programs.sh %D%/preload/python.py \
 	%D%/preload/redis_digest.lua %D%/preload/redis_fill.lua \
 	%D%/preload/sqlite.sql %D%/preload/templates.cc
+
+###############################################################################
+# The test suites of real programs: long, and fetched with apt-get.
+#
+#   make suites                 all that tests/suites.sh knows
+#   make suites SUITES=git      one of them
+###############################################################################
+
+EXTRA_DIST += %D%/suites.sh %D%/suites/aborts.c %D%/suites/programs.sh
+
+.PHONY: suites
+suites: libmemaix.la
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/suites.sh $(SUITES)
