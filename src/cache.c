@@ -29,15 +29,82 @@
 
 #define NO_BLOCKS { [0 ... MX_CLASS_COUNT - 1] = MX_BLOCK_END }
 
-struct mx_cache mx_cache_empty = { .head = NO_BLOCKS, .key = 1 };
+struct mx_cache mx_cache_empty = {
+	.head = NO_BLOCKS, .key = 1, .hot = &mx_cache_empty
+};
 struct mx_cache mx_cache_shared = { .head = NO_BLOCKS };
 struct mx_cache *mx_cache_list = &mx_cache_shared;
+
+/* ---- whose cache ---- */
+
+#ifdef MX_THREAD_KEY
+
+unsigned mx_cache_key;
+
+int
+mx_cache_make_key(void (*end)(void *))
+{
+	pthread_key_t key;
+	int e = pthread_key_create(&key, end);
+
+	if (e == 0)
+		mx_store(&mx_cache_key, (unsigned)key + 1, RELEASE);
+	return e;
+}
+
+int
+mx_cache_set_self(struct mx_cache *cache)
+{
+	return pthread_setspecific((pthread_key_t)(mx_cache_key - 1), cache);
+}
+
+void
+mx_cache_end_self(void)
+{
+	(void)mx_cache_set_self(&mx_cache_empty);
+}
+
+bool
+mx_cache_self_ended(void)
+{
+	return pthread_getspecific((pthread_key_t)(mx_cache_key - 1)) ==
+	    &mx_cache_empty;
+}
+
+#else
 
 __thread struct mx_cache *mx_cache_self
     __attribute__((tls_model("initial-exec"))) = &mx_cache_empty;
 
 __thread struct mx_cache *mx_cache_own
     __attribute__((tls_model("initial-exec")));
+
+/* This thread's destructors have run; it gets no second cache, since nobody
+ * would take that one back.  */
+static __thread bool ended __attribute__((tls_model("initial-exec")));
+
+int
+mx_cache_set_self(struct mx_cache *cache)
+{
+	mx_cache_own = cache;
+	mx_cache_self = cache == NULL ? &mx_cache_empty : cache->hot;
+	return 0;
+}
+
+void
+mx_cache_end_self(void)
+{
+	ended = true;
+	(void)mx_cache_set_self(NULL);
+}
+
+bool
+mx_cache_self_ended(void)
+{
+	return ended;
+}
+
+#endif
 
 static struct mx_lock pool_lock = MX_LOCK_INIT;
 static struct mx_cache *pool;
@@ -551,6 +618,7 @@ mx_cache_new(void)
 		    RELEASE, RELAXED))
 			continue;
 	}
+	cache->hot = mx_conf.secure ? &mx_cache_empty : cache;
 	mx_store(&cache->inbox, NULL, RELAXED);
 	mx_store(&cache->live, true, RELAXED);
 	return cache;

@@ -19,6 +19,8 @@
 #ifndef MX_CACHE_H
 #define MX_CACHE_H
 
+#include <pthread.h>
+
 #include "class.h"
 #include "pagemap.h"
 #include "span.h"
@@ -64,6 +66,8 @@ struct mx_cache {
 	uint32_t pending_bytes;         /* in all of pending */
 	struct mx_secure *secure;       /* secure.c's; NULL: nothing */
 	void *signal_stack;             /* fault.c's; NULL: none */
+	struct mx_cache *hot;           /* this, or with secure:true the empty
+	                                 * one: what the hit paths see */
 
 	/* Any thread.  Chains, linked by the marks of their first blocks.  */
 	struct mx_block *inbox MX_ALIGNED(MX_CACHE_LINE);
@@ -73,6 +77,50 @@ struct mx_cache {
  * nothing and owns nothing, so no path needs a test for NULL.  */
 extern struct mx_cache mx_cache_empty;
 
+#if defined _AIX && !defined MX_NATIVE_TLS && !defined MX_THREAD_KEY
+# define MX_THREAD_KEY 1
+#endif
+
+#ifdef MX_THREAD_KEY
+/* AIX loads the library late, where native thread-local storage is not to be
+ * relied on (doc/aix.md), so a pthread key holds the thread's cache: nothing
+ * before its first block, mx_cache_empty after its end.  One word, so that none
+ * can see a key that is half made.  */
+extern unsigned mx_cache_key;           /* the key plus one, 0: none */
+
+/* What the key holds; NULL: nothing.  */
+MX_INLINE struct mx_cache *
+mx_cache_get_key(void)
+{
+	unsigned key = mx_load(&mx_cache_key, RELAXED);
+
+	return MX_UNLIKELY(key == 0) ? NULL :
+	    pthread_getspecific((pthread_key_t)(key - 1));
+}
+
+MX_INLINE struct mx_cache *
+mx_cache_get_self(void)
+{
+	struct mx_cache *cache = mx_cache_get_key();
+
+	return MX_LIKELY(cache != NULL) ? cache->hot : &mx_cache_empty;
+}
+
+MX_INLINE struct mx_cache *
+mx_cache_get_own(void)
+{
+	struct mx_cache *cache = mx_cache_get_key();
+
+	return cache == &mx_cache_empty ? NULL : cache;
+}
+
+# define mx_cache_self mx_cache_get_self()
+# define mx_cache_own mx_cache_get_own()
+
+/* Make the key; END gets the cache of each thread that ends.  0 or errno.  */
+int mx_cache_make_key(void (*end)(void *));
+
+#else
 /* Initial-exec: one load.  In a library that is loaded with the program, and 8
  * bytes fit the static TLS that glibc keeps for late ones.  */
 extern __thread struct mx_cache *mx_cache_self
@@ -82,6 +130,15 @@ extern __thread struct mx_cache *mx_cache_self
  * that every hit path misses.  NULL: none yet, or none any more.  */
 extern __thread struct mx_cache *mx_cache_own
     __attribute__((tls_model("initial-exec")));
+#endif
+
+/* Let CACHE be the calling thread's; NULL: none, for now.  0 or errno; it may call
+ * malloc.  */
+int mx_cache_set_self(struct mx_cache *cache);
+
+/* The thread's end has begun: it has no cache any more and gets none.  */
+void mx_cache_end_self(void);
+bool mx_cache_self_ended(void);
 
 /* For threads without a cache of their own; whoever uses it sees to it that no
  * one else does.  */

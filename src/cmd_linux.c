@@ -18,6 +18,7 @@
 
 #include "cmd_elf.h"
 #include "cmd_os.h"
+#include "cmd_xcoff.h"
 
 const char *const mx_cmd_os_library[] = {
 	".libs/libmemaix.so.0",         /* a build tree */
@@ -32,8 +33,9 @@ static const char link_it[] = "link it with -lmemaix instead";
 static const char link_static[] = "link it with libmemaix.a instead";
 
 char *
-mx_cmd_os_preload(const char *file)
+mx_cmd_os_preload(const struct mx_cmd_program *p, const char *file)
 {
+	(void)p;
 	/* LD_PRELOAD has no way to quote these.  */
 	if (strpbrk(file, " :$\t\n") != NULL)
 		mx_cmd_die("LD_PRELOAD cannot name %s: no space, colon or "
@@ -134,6 +136,35 @@ inspect_loader(struct mx_cmd_program *p, const struct mx_cmd_elf *e)
 		    self.loader), "build memaix with that C library");
 }
 
+/* What is no ELF file.  */
+static void
+refuse_other(struct mx_cmd_program *p)
+{
+	struct mx_cmd_xcoff x;
+
+	if (mx_cmd_xcoff_read(p->binary, &x)) {
+		p->kind = mx_cmd_text("%u-bit XCOFF, for AIX", x.bits);
+		refuse(p, mx_cmd_text("%s is a program for AIX", p->binary),
+		    "ask memaix there");
+		return;
+	}
+	p->kind = mx_cmd_text("neither ELF nor a script");
+	refuse(p, mx_cmd_text("%s is neither an ELF program nor a script",
+	    p->binary), "start what interprets it instead");
+}
+
+static void
+describe(struct mx_cmd_program *p, const struct mx_cmd_elf *e, const char *mark)
+{
+	char machine[64];
+
+	(void)mx_cmd_elf_machine(e, machine, sizeof machine);
+	p->kind = mx_cmd_text("%s ELF%s%s%s%s", machine, !e->native ? "" :
+	    e->dynamic ? ", dynamic, loader " : ", static",
+	    e->dynamic ? e->loader : "", mark == NULL ? "" : ", ",
+	    mark == NULL ? "" : mark);
+}
+
 void
 mx_cmd_os_inspect(struct mx_cmd_program *p, const unsigned char *head,
     size_t n, const char *library)
@@ -142,12 +173,13 @@ mx_cmd_os_inspect(struct mx_cmd_program *p, const unsigned char *head,
 	const char *mark = privilege(p->binary);
 
 	p->variable = "LD_PRELOAD";
+	p->reach = "every call in the process, libc's own too";
 	if (n < 4 || memcmp(head, "\177ELF", 4) != 0 ||
 	    !mx_cmd_elf_read(p->binary, &e)) {
-		refuse(p, mx_cmd_text("%s is neither an ELF program nor a "
-		    "script", p->binary), "start what interprets it instead");
+		refuse_other(p);
 		return;
 	}
+	describe(p, &e, mark);
 	inspect_machine(p, &e, library);
 	if (p->why != NULL)
 		return;

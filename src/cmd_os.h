@@ -16,7 +16,13 @@ struct mx_cmd_program {
 	char *path;             /* the file to start */
 	char *binary;           /* what the system loads for it: PATH, or the
 				 * interpreter that its #! line ends at */
+	char *kind;             /* what BINARY is, in words */
 	const char *variable;   /* the environment variable of its loader */
+	bool single;            /* VARIABLE holds one thing, not a list */
+	const char *folders;    /* a variable that must list the library's
+				 * folder, or NULL */
+	const char *reach;      /* whose calls the variable brings to us */
+	const char *note;       /* what one should know besides, or NULL */
 	char *loader;           /* the loader it asks for, where that is known */
 	char *why;              /* why memaix cannot be active, or NULL */
 	const char *advice;     /* what to do about it; goes with WHY */
@@ -29,14 +35,15 @@ extern const char *const mx_cmd_os_library[];
 /* The same for the folder that the library is installed in.  */
 extern const char mx_cmd_os_library_name[];
 
-/* The text that goes into the variable for the library file FILE.  */
-char *mx_cmd_os_preload(const char *file);
+/* The text that goes into P->variable for the library file FILE.  */
+char *mx_cmd_os_preload(const struct mx_cmd_program *p, const char *file);
 
 /* The file of the running command, or NULL.  */
 char *mx_cmd_os_self(void);
 
 /* Look at P->binary, of which HEAD holds the first N bytes, and compare it
- * with LIBRARY.  Sets variable and loader, or why and advice.  */
+ * with LIBRARY.  Sets kind and variable and what belongs to it, or why and advice;
+ * the variable in any case.  */
 void mx_cmd_os_inspect(struct mx_cmd_program *p, const unsigned char *head,
     size_t n, const char *library);
 

@@ -51,6 +51,8 @@ static const struct option options[] = {
 	    "grow a large block by moving its pages, not by copying", NULL },
 	{ "huge", BOOL, AT(huge), 0, 1, 0,
 	    "ask for huge pages where memory fills densely", NULL },
+	{ "brk", BOOL, AT(brk), 0, 1, 0,
+	    "AIX: take memory from the break, as libc's malloc does", NULL },
 	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 16 * MX_MIB,
 	    "memory in use from which huge pages are asked for", NULL },
 	{ "secure", BOOL, AT(secure), 0, 1, 0,
@@ -295,18 +297,21 @@ mx_conf_parse(const char *text)
 	}
 }
 
-void
+bool
 mx_conf_init(bool secure)
 {
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (options[i].type != PATH)
 			set_number(&options[i], options[i].value);
 	/* environ and not getenv: a malloc runs before libc is set up.  */
-	if (secure || environ == NULL)
-		return;
+	if (secure)
+		return true;
+	if (environ == NULL)
+		return false;
 	for (char **e = environ; *e != NULL; e++)
 		if (strncmp(*e, NAME "=", sizeof NAME) == 0)
 			mx_conf_parse(*e + sizeof NAME);
+	return true;
 }
 
 static void

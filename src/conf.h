@@ -23,6 +23,7 @@ struct mx_conf {
 	bool stats_json;
 	bool move;
 	bool huge;
+	bool brk;
 	bool secure;
 	bool explain_fault;
 	size_t arena;           /* bytes */
@@ -38,8 +39,9 @@ struct mx_conf {
 extern struct mx_conf mx_conf;
 
 /* Read the environment, unless SECURE says not to trust it.  A wrong name or
- * value costs one line on standard error and leaves the default.  */
-void mx_conf_init(bool secure);
+ * value costs one line on standard error and leaves the default.  False: there is
+ * no environment yet; ask again.  */
+bool mx_conf_init(bool secure);
 
 /* Read "name:value,name:value".  For mx_conf_init and for tests.  */
 void mx_conf_parse(const char *text);

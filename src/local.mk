@@ -11,6 +11,7 @@ noinst_LTLIBRARIES += libcore.la
 
 libcore_la_SOURCES = \
 	%D%/base.h \
+	%D%/address.h \
 	%D%/lock.h %D%/lock.c \
 	%D%/panic.h %D%/panic.c \
 	%D%/out.h %D%/out.c \
@@ -59,7 +60,8 @@ libmemaix_la_LDFLAGS = $(MX_LIB_LDFLAGS) -no-undefined \
 EXTRA_libmemaix_la_DEPENDENCIES = $(mx_symbols)
 
 # Both lists are always in the tarball.
-EXTRA_DIST += %D%/libmemaix.sym %D%/libmemaix_aix.sym %D%/mkclass.awk
+EXTRA_DIST += %D%/libmemaix.sym %D%/libmemaix_aix.sym %D%/libmemaix_user.sym \
+	 %D%/mkclass.awk
 
 if OS_AIX
 mx_symbols = %D%/libmemaix_aix.sym
@@ -72,15 +74,31 @@ libmemaix_la_SOURCES = %D%/extras.c \
 	%D%/override_elf.c %D%/override_cxx.c
 endif
 
+# AIX runs these two for the library that is preloaded or linked.
+if OS_AIX
+libmemaix_la_LDFLAGS += -Wl,-binitfini:mx_override_start:mx_override_end
+endif
+
 # MALLOCTYPE=user:libmemaix_user.a wants an archive whose member mem64.o (or
-# mem32.o) is a shared object in spite of its name.  A build makes the member
-# of its own width; to have both, add the other build's to the archive.
+# mem32.o) is a shared object in spite of its name: the same code, with the names
+# by which libc calls a replacement, and without start and end.  A build makes the
+# member of its own width; to have both, add the other build's to the archive.
 if USER_ARCHIVE
+noinst_LTLIBRARIES += libmemaix_user.la
+libmemaix_user_la_SOURCES = $(libmemaix_la_SOURCES)
+libmemaix_user_la_CPPFLAGS = $(libmemaix_la_CPPFLAGS)
+libmemaix_user_la_CFLAGS = $(libmemaix_la_CFLAGS)
+libmemaix_user_la_LIBADD = libcore.la
+libmemaix_user_la_LDFLAGS = -no-undefined -avoid-version -rpath $(libdir) \
+	-export-symbols $(top_srcdir)/%D%/libmemaix_user.sym
+
 libarchive_DATA += libmemaix_user.a
 CLEANFILES += libmemaix_user.a mem$(MX_BITS).o
-libmemaix_user.a: libmemaix.la
-	$(AM_V_GEN)cp .libs/libmemaix.so.0 mem$(MX_BITS).o && \
-	rm -f $@ && $(AR) -X32_64 -r $@ mem$(MX_BITS).o
+libmemaix_user.a: libmemaix_user.la
+	$(AM_V_GEN)rm -rf user.tmp $@ && mkdir user.tmp && \
+	(cd user.tmp && $(AR) -X32_64 -x ../.libs/libmemaix_user.a) && \
+	mv user.tmp/* mem$(MX_BITS).o && rmdir user.tmp && \
+	$(AR) -X32_64 -r $@ mem$(MX_BITS).o
 endif
 
 ###############################################################################
@@ -108,6 +126,8 @@ memaix_SOURCES = \
 	%D%/cmd_verbs.h \
 	%D%/cmd_run.c \
 	%D%/cmd_options.c \
+	%D%/cmd_doctor.c \
+	%D%/cmd_xcoff.h %D%/cmd_xcoff.c \
 	%D%/messages.h %D%/cmd_explain.c
 if OS_AIX
 memaix_SOURCES += %D%/cmd_aix.c

@@ -4,6 +4,68 @@
 
 #include "lock.h"
 
+#ifdef MX_LOCK_WORD
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#define SPINS   100
+#define YIELDS  20
+
+/* A nap lets a holder of lower priority run, which yielding need not.  */
+static void
+nap(void)
+{
+	struct timespec t = { 0, 200000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+MX_COLD void
+mx_lock_wait(struct mx_lock *l)
+{
+	int saved = errno;
+
+	for (unsigned tries = 0;; tries++) {
+		int expected = 0;
+
+		if (mx_load(&l->taken, RELAXED) == 0 &&
+		    mx_cas_weak(&l->taken, &expected, 1, ACQUIRE, RELAXED))
+			break;
+		if (tries < SPINS)
+			continue;
+		if (tries < SPINS + YIELDS)
+			(void)sched_yield();
+		else
+			nap();
+	}
+	errno = saved;
+}
+
+
+/* The holder is written before the word and read behind it, and by nobody else
+ * who could take it for himself.  */
+static pthread_t holder;
+bool mx_lock_all;
+
+bool
+mx_lock_is_passed(void)
+{
+	return pthread_equal(holder, pthread_self());
+}
+
+void
+mx_lock_hold_all(bool all)
+{
+	if (all)
+		holder = pthread_self();
+	mx_store(&mx_lock_all, all, RELEASE);
+}
+
+#else
+
 #include <errno.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,3 +127,5 @@ mx_lock_wait(struct mx_lock *l)
 	} while (e == ETIMEDOUT || e == EBUSY);
 	return e;
 }
+
+#endif /* MX_LOCK_WORD */

@@ -1,16 +1,100 @@
-/* lock.h - the one mutex type.
+/* lock.h - the one lock type.
  *
- * Owns: what each thread knows of the locks it holds.  Lock order is layer order (LAYERS), downward, so a holder of
- * a lock only ever takes locks of lower files.  Critical sections are short and
- * make no system call that can take long.
+ * Owns: what each thread knows of the locks it holds.  Lock order is layer order
+ * (LAYERS), downward, so a holder of a lock only ever takes locks of lower files.
+ * Critical sections are short and make no system call that can take long.
  *
  * A pthread mutex: it sleeps when contended, and thread sanitizers know it.  The
- * adaptive kind spins a little first, where libc has it.
+ * adaptive kind spins a little first, where libc has it.  On AIX malloc is called
+ * before libpthreads is up, so there it is a word of our own (MX_LOCK_WORD), and
+ * who waits yields and then naps.
  *
  * SPDX-License-Identifier: MIT  */
 
 #ifndef MX_LOCK_H
 #define MX_LOCK_H
+
+#if defined _AIX && !defined MX_LOCK_WORD
+# define MX_LOCK_WORD 1
+#endif
+
+#include "base.h"
+
+#ifdef MX_LOCK_WORD
+
+struct mx_lock {
+	int taken;              /* atomic */
+};
+
+#define MX_LOCK_INIT { 0 }
+
+void mx_lock_wait(struct mx_lock *l);
+
+/* A lock in any state becomes a free one: in the child of a fork the holder may
+ * not exist.  */
+static inline void
+mx_lock_init(struct mx_lock *l)
+{
+	mx_store(&l->taken, 0, RELAXED);
+}
+
+/* Who holds all locks, between the handlers of a fork; its calls of malloc pass
+ * them.  Only there may pthread_self be called.  */
+bool mx_lock_is_passed(void);
+extern bool mx_lock_all;        /* atomic: somebody does */
+void mx_lock_hold_all(bool all);
+
+static inline void
+mx_lock(struct mx_lock *l)
+{
+	int expected = 0;
+
+	if (MX_UNLIKELY(mx_load(&mx_lock_all, RELAXED)) && mx_lock_is_passed())
+		return;
+	if (MX_UNLIKELY(!mx_cas_weak(&l->taken, &expected, 1, ACQUIRE,
+	    RELAXED)))
+		mx_lock_wait(l);
+}
+
+static inline void
+mx_unlock(struct mx_lock *l)
+{
+	if (MX_UNLIKELY(mx_load(&mx_lock_all, RELAXED)) && mx_lock_is_passed())
+		return;
+	mx_assert(mx_load(&l->taken, RELAXED) != 0);
+	mx_store(&l->taken, 0, RELEASE);
+}
+
+/* What a thread holds is not known here, without storage of its own: a fork from
+ * a signal handler that interrupted malloc may wait for ever.  */
+static inline void
+mx_lock_busy(void)
+{
+}
+
+static inline void
+mx_lock_idle(void)
+{
+}
+
+static inline bool
+mx_lock_is_busy(void)
+{
+	return false;
+}
+
+static inline void
+mx_lock_shared(void)
+{
+}
+
+static inline void
+mx_lock_forked(void)
+{
+	mx_lock_hold_all(false);
+}
+
+#else
 
 #include <pthread.h>
 #if defined __has_include
@@ -19,8 +103,6 @@
 #  define MX_LOCK_ALONE __libc_single_threaded
 # endif
 #endif
-
-#include "base.h"
 
 /* True while the process has one thread: then nothing need be locked.  An atomic
  * operation waits for all stores before it, and those of a free to a large heap
@@ -140,5 +222,7 @@ void mx_lock_shared(void);
 
 /* In the child of a fork: the locks that this thread took for it are new.  */
 void mx_lock_forked(void);
+
+#endif /* MX_LOCK_WORD */
 
 #endif /* MX_LOCK_H */

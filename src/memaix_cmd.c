@@ -24,6 +24,9 @@ struct verb {
 static const struct verb verbs[] = {
 	{ "run", "[OPTION]... PROGRAM [ARGUMENT]...",
 	    "start a program with memaix", mx_cmd_run_help, mx_cmd_run_main },
+	{ "doctor", "[PROGRAM]",
+	    "tell whether memaix can be active in a program, and by which variable",
+	    mx_cmd_doctor_help, mx_cmd_doctor_main },
 	{ "options", "", "list the options of the library",
 	    mx_cmd_options_help, mx_cmd_options_main },
 	{ "explain", "[CODE]", "tell what a message means",

@@ -20,7 +20,7 @@ struct piece {
 static struct mx_lock lock = MX_LOCK_INIT;
 static struct piece *pieces;
 static char *next;
-static char *end;
+static char *piece_end;  /* not "end": GNU ld for AIX has its own */
 static size_t bytes;
 
 void
@@ -60,7 +60,7 @@ grow(size_t n)
 	p->next = pieces;
 	mx_store(&pieces, p, RELEASE);
 	next = (char *)p + MX_CACHE_LINE;
-	end = (char *)p + size;
+	piece_end = (char *)p + size;
 	mx_store(&bytes, bytes + size, RELAXED);
 	return true;
 }
@@ -72,7 +72,7 @@ mx_meta_take(size_t n)
 
 	n = mx_align_up(n, MX_CACHE_LINE);
 	mx_lock(&lock);
-	if ((size_t)(end - next) >= n || grow(n)) {
+	if ((size_t)(piece_end - next) >= n || grow(n)) {
 		v = next;
 		mx_store(&next, next + n, RELAXED);
 	}

@@ -1,22 +1,26 @@
 /* override_aix.c - the names by which AIX calls memaix.
  *
- * Owns: names.  Two sets: those of MALLOCTYPE=user: (IBM, "User-defined malloc
- * replacement"), by which libc calls a replacement, and the plain ones, which
+ * Owns: names.  Two sets, each the export list of one product: those of
+ * MALLOCTYPE=user: (IBM, "User-defined malloc replacement"; libmemaix_user.sym),
+ * by which libc calls a replacement, and the plain ones (libmemaix_aix.sym), which
  * LDR_PRELOAD64 and -lmemaix bring in front of libc's.
  *
  * malloc(0) is NULL on AIX and a block in programs built with
  * _LINUX_SOURCE_COMPAT, which reach us by the __linux_ names.
  *
- * UNPROVEN on AIX: see doc/aix.md.  Not there yet: mallinfo_heap, vec_valloc.
+ * UNPROVEN on AIX: see doc/aix.md.
  *
  * SPDX-License-Identifier: MIT  */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "api.h"
+#include "conf.h"
 #include "process.h"
 #include "stats.h"
 
@@ -99,28 +103,75 @@ DEFINE(struct mallinfo, __mallinfo__, (void), { return aix_mallinfo(); })
 DEFINE(int, __posix_memalign__, (void **out, size_t align, size_t n),
     { return aix_posix_memalign(out, align, n); })
 
+/* A foreign pointer is a block of libc's own heap, from a function that has no
+ * hook, such as valloc; libc's free would bring it back to us.  It is forgotten,
+ * and counted in the statistics as foreign.  */
+static void
+forget(void *p)
+{
+	(void)p;
+}
+
+static void *
+forget_realloc(void *p, size_t n)
+{
+	(void)p;
+	(void)n;
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void
+find_none(struct mx_api_next *next)
+{
+	next->free_ = forget;
+	next->realloc_ = forget_realloc;
+}
+
 /* Called once, before any other; allocations may come before libpthreads is up,
  * so nothing here may need it.  */
-DEFINE(void, __malloc_start__, (void), { mx_process_init(); })
-
-/* Called when libpthreads comes up: threads' ends can be watched from here on. */
-DEFINE(void, __malloc_init__, (void), { mx_process_start(); })
-
-/* Whether the second is called in the parent only or in the child too is not
- * known, so it finds out which of them it is in.  */
-static pid_t forking;
-
-DEFINE(void, __malloc_prefork_lock__, (void), {
-	mx_process_fork_prepare();
-	forking = getpid();
+DEFINE(void, __malloc_start__, (void), {
+	mx_api_find_next = find_none;
+	mx_process_init();
 })
 
-DEFINE(void, __malloc_postfork_unlock__, (void), {
-	if (forking == getpid())
+/* Whether the hook behind a fork is called in the parent only or in the child too
+ * is not known; so a handler of libpthreads looks after the child as well, and
+ * both find out where they are.  */
+static pid_t forking;
+
+static void
+prefork(void)
+{
+	mx_process_fork_prepare();
+	forking = getpid();
+}
+
+static void
+postfork(void)
+{
+	pid_t before = forking;
+
+	if (before == 0)
+		return;
+	forking = 0;
+	if (before == getpid())
 		mx_process_fork_parent();
 	else
 		mx_process_fork_child();
+}
+
+/* Called when libpthreads comes up: threads may have caches from here on.  */
+DEFINE(void, __malloc_init__, (void), {
+	mx_api_find_next = find_none;
+	mx_process_start();
+	(void)pthread_atfork(NULL, NULL, postfork);
+	if (mx_conf.stats || mx_conf.stats_json)
+		(void)atexit(mx_process_exit);
 })
+
+DEFINE(void, __malloc_prefork_lock__, (void), { prefork(); })
+DEFINE(void, __malloc_postfork_unlock__, (void), { postfork(); })
 
 /* ---- the plain names ---- */
 
@@ -174,3 +225,37 @@ DEFINE(void *, __linux_calloc, (size_t count, size_t size),
 DEFINE(void *, __linux_realloc, (void *p, size_t n),
     { return mx_realloc(p, n); })
 DEFINE(void *, __linux_valloc, (size_t n), { return mx_valloc(n); })
+
+/* ---- start and end of the module, by the linker's -binitfini ---- */
+
+/* libc's own calls stay libc's under LDR_PRELOAD64 (IBM, shared object and
+ * runtime linking), so free meets its blocks.  Behind us in the order of loading
+ * is libc; asked by its name where that finds nothing, or us.  */
+static void *
+libc_symbol(const char *name, const void *ours)
+{
+	void *v = dlsym(RTLD_NEXT, name);
+	void *libc;
+
+	if (v != NULL && v != ours)
+		return v;
+	libc = dlopen(sizeof(void *) == 8 ? "libc.a(shr_64.o)" :
+	    "libc.a(shr.o)", RTLD_NOW | RTLD_MEMBER);
+	v = libc == NULL ? NULL : dlsym(libc, name);
+	return v == ours ? NULL : v;
+}
+
+static void
+find_next(struct mx_api_next *next)
+{
+	*(void **)&next->free_ = libc_symbol("free", (void *)free);
+	*(void **)&next->realloc_ = libc_symbol("realloc", (void *)realloc);
+}
+
+DEFINE(void, mx_override_start, (void), {
+	mx_api_find_next = find_next;
+	(void)pthread_atfork(prefork, postfork, postfork);
+	mx_process_start();
+})
+
+DEFINE(void, mx_override_end, (void), { mx_process_exit(); })

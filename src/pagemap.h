@@ -17,6 +17,7 @@
 #ifndef MX_PAGEMAP_H
 #define MX_PAGEMAP_H
 
+#include "address.h"
 #include "base.h"
 #include "span.h"
 
@@ -24,15 +25,16 @@
 #define MX_SLOT         ((size_t)1 << MX_SLOT_SHIFT)
 #define MX_SLOT_PAGES   ((size_t)1 << (MX_SLOT_SHIFT - MX_PAGE_SHIFT))
 
-/* Where user addresses begin and how many bits they have.  AIX maps from
- * 0x0A00000000000000 upward (IBM, 1 TB segment aliasing); x86-64 Linux gives 47
- * bits; the other 64-bit systems at most 48 without being asked.  */
+/* Where user addresses begin and how many bits they have; on AIX in each of the
+ * windows of address.h.  x86-64 Linux gives 47 bits; the other 64-bit systems at
+ * most 48 without being asked.  */
 #if UINTPTR_MAX <= 0xffffffffu
 # define MX_ADDRESS_BASE ((uintptr_t)0)
 # define MX_ADDRESS_BITS 32
 #elif defined _AIX
-# define MX_ADDRESS_BASE ((uintptr_t)0x0A00000000000000)
-# define MX_ADDRESS_BITS 48
+# define MX_ADDRESS_BASE ((uintptr_t)MX_ADDRESS_AIX_NEW)
+# define MX_ADDRESS_BITS MX_ADDRESS_AIX_BITS
+# define MX_ADDRESS_WINDOWS 3
 #elif defined __x86_64__
 # define MX_ADDRESS_BASE ((uintptr_t)0)
 # define MX_ADDRESS_BITS 47
@@ -41,7 +43,12 @@
 # define MX_ADDRESS_BITS 48
 #endif
 
-#define MX_SLOT_COUNT ((size_t)1 << (MX_ADDRESS_BITS - MX_SLOT_SHIFT))
+#ifndef MX_ADDRESS_WINDOWS
+# define MX_ADDRESS_WINDOWS 1
+#endif
+
+#define MX_SLOT_COUNT \
+	((size_t)MX_ADDRESS_WINDOWS << (MX_ADDRESS_BITS - MX_SLOT_SHIFT))
 
 struct mx_slot {
 	struct mx_span *page[MX_SLOT_PAGES];    /* span that holds the page */
@@ -65,7 +72,11 @@ extern struct mx_span mx_pagemap_none;
 MX_INLINE size_t
 mx_pagemap_index(const void *p)
 {
+#if MX_ADDRESS_WINDOWS > 1
+	return mx_address_aix((uintptr_t)p) >> MX_SLOT_SHIFT;
+#else
 	return ((uintptr_t)p - MX_ADDRESS_BASE) >> MX_SLOT_SHIFT;
+#endif
 }
 
 MX_INLINE size_t

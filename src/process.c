@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,13 +23,10 @@
 static struct mx_lock init_lock = MX_LOCK_INIT;
 static bool initialized;
 static bool started;
+static bool configured;         /* the environment was there to be read */
 
 /* Held while mx_cache_shared is in use.  */
 static struct mx_lock shared_lock = MX_LOCK_INIT;
-
-/* This thread's destructors have run; it gets no second cache, since nobody
- * would take that one back.  */
-static __thread bool ended __attribute__((tls_model("initial-exec")));
 
 void
 mx_process_init(void)
@@ -41,28 +39,12 @@ mx_process_init(void)
 		mx_span_init(sysRandomOS());
 		mx_cache_init();
 		mx_secure_init(sysRandomOS());
-		mx_conf_init(sysSecureOS());
+		configured = mx_conf_init(sysSecureOS());
+		mx_sys_choose_source(mx_conf.brk ? MX_SOURCE_BREAK :
+		    mx_conf.huge ? MX_SOURCE_LARGE : MX_SOURCE_MAP);
 		mx_store(&initialized, true, RELEASE);
 	}
 	mx_unlock(&init_lock);
-}
-
-static void
-use_cache(struct mx_cache *cache)
-{
-	mx_cache_own = cache;
-	if (!mx_conf.secure)
-		mx_cache_self = cache;
-}
-
-static void
-give_up_cache(struct mx_cache *cache)
-{
-	mx_cache_own = NULL;
-	mx_cache_self = &mx_cache_empty;
-	mx_fault_leave_thread(cache);
-	mx_secure_flush(cache);
-	mx_cache_delete(cache);
 }
 
 static void
@@ -70,9 +52,70 @@ thread_end(void *arg)
 {
 	struct mx_cache *cache = arg;
 
-	ended = true;
-	give_up_cache(cache);
+	mx_cache_end_self();
+	/* A pthread key's destructor is called again for what it left behind. */
+	if (cache == &mx_cache_empty)
+		return;
+	mx_fault_leave_thread(cache);
+	mx_secure_flush(cache);
+	mx_cache_delete(cache);
 }
+
+/* Taken by a thread that is getting its cache, where a pthread key holds it:
+ * pthread_setspecific may call malloc, which then finds no cache yet and must not
+ * try to make another.  */
+static struct mx_lock attach_lock = MX_LOCK_INIT;
+
+#ifdef MX_THREAD_KEY
+
+static pthread_t attacher;
+static bool attaching;
+
+static bool
+is_attaching(void)
+{
+	return mx_load(&attaching, ACQUIRE) &&
+	    pthread_equal(attacher, pthread_self());
+}
+
+static struct mx_cache *
+attach_locked(void)
+{
+	struct mx_cache *cache;
+
+	if (mx_load(&mx_cache_key, RELAXED) == 0 &&
+	    mx_cache_make_key(thread_end) != 0)
+		return NULL;
+	if (mx_cache_self_ended())
+		return NULL;
+	cache = mx_cache_new();
+	if (cache != NULL && mx_cache_set_self(cache) != 0) {
+		mx_cache_delete(cache);
+		return NULL;
+	}
+	return cache;
+}
+
+/* Before the program's start no pthread function may be called: NULL, and the
+ * shared cache serves.  */
+static struct mx_cache *
+attach(void)
+{
+	struct mx_cache *cache;
+
+	mx_process_init();
+	if (!mx_load(&started, ACQUIRE) || is_attaching())
+		return NULL;
+	mx_lock(&attach_lock);
+	attacher = pthread_self();
+	mx_store(&attaching, true, RELEASE);
+	cache = attach_locked();
+	mx_store(&attaching, false, RELEASE);
+	mx_unlock(&attach_lock);
+	return cache;
+}
+
+#else
 
 /* What libc takes for the note that a thread's end concerns us.  When it gets no
  * memory for that, it ends the process.  */
@@ -117,18 +160,23 @@ attach(void)
 	struct mx_cache *cache;
 
 	mx_process_init();
-	if (ended)
+	if (mx_cache_self_ended())
 		return NULL;
 	cache = mx_cache_new();
 	if (cache == NULL)
 		return NULL;
-	use_cache(cache);
+	(void)mx_cache_set_self(cache);
 	if (mx_load(&started, RELAXED) && !watch_thread(cache)) {
-		give_up_cache(cache);
+		(void)mx_cache_set_self(NULL);
+		mx_fault_leave_thread(cache);
+		mx_secure_flush(cache);
+		mx_cache_delete(cache);
 		return NULL;
 	}
 	return cache;
 }
+
+#endif
 
 struct mx_cache *
 mx_process_cache(void)
@@ -175,10 +223,12 @@ mx_process_start(void)
 {
 	struct mx_cache *cache = mx_process_cache();
 
+	if (!configured)
+		configured = mx_conf_init(sysSecureOS());
 	mx_fault_start();
 	mx_fault_watch_thread(cache);
 	mx_process_done(cache);
-	mx_store(&started, true, RELAXED);
+	mx_store(&started, true, RELEASE);
 	keep_stderr();
 	if (mx_conf.help)
 		mx_conf_help(STDERR_FILENO);
@@ -241,7 +291,11 @@ mx_process_exit(void)
  * in the middle of its work, lock in hand.  Waiting for that would last for ever,
  * so nothing is locked.  The child of such a fork may call async-signal-safe
  * functions only (POSIX), and the parent goes on as if nothing had happened.  */
+#ifdef MX_LOCK_WORD
+static uint32_t interrupted;
+#else
 static __thread uint32_t interrupted __attribute__((tls_model("initial-exec")));
+#endif
 
 /* Locks are taken in the order in which calls go down.  From here on this thread
  * passes them all: fork handlers of the program that run between ours may call
@@ -254,6 +308,7 @@ mx_process_fork_prepare(void)
 		return;
 	}
 	mx_lock(&init_lock);
+	mx_lock(&attach_lock);
 	mx_lock(&shared_lock);
 	mx_secure_lock();
 	mx_cache_lock();
@@ -277,6 +332,7 @@ mx_process_fork_parent(void)
 	mx_cache_unlock();
 	mx_secure_unlock();
 	mx_unlock(&shared_lock);
+	mx_unlock(&attach_lock);
 	mx_unlock(&init_lock);
 }
 
@@ -291,6 +347,7 @@ mx_process_fork_child(void)
 	mx_cache_lock_init();
 	mx_secure_lock_init();
 	mx_lock_init(&shared_lock);
+	mx_lock_init(&attach_lock);
 	mx_lock_init(&init_lock);
 	if (interrupted > 0)
 		interrupted--;

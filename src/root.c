@@ -59,5 +59,13 @@ const struct mx_root memaix_root = {
 	.cache_next = offsetof(struct mx_cache, next),
 	.cache_live = offsetof(struct mx_cache, live),
 	.cache_inbox = offsetof(struct mx_cache, inbox),
+	.window_bits = MX_ADDRESS_BITS,
+	.window_count = MX_ADDRESS_WINDOWS,
+#if MX_ADDRESS_WINDOWS > 1
+	.window_base = { MX_ADDRESS_AIX_NEW, MX_ADDRESS_AIX_OLD,
+	    MX_ADDRESS_AIX_BREAK },
+#else
+	.window_base = { MX_ADDRESS_BASE },
+#endif
 	.end = MX_BLOCK_END,
 };

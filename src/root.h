@@ -49,6 +49,9 @@ struct mx_root {
 	uint16_t cache_head, cache_span, cache_partial, cache_pending;
 	uint16_t cache_next, cache_live, cache_inbox;
 	const void *end;                /* ends every list of free blocks */
+	/* Windows of the address space, one after the other in the map.  */
+	uint16_t window_bits, window_count;
+	uint64_t window_base[3];
 };
 
 extern const struct mx_root memaix_root MX_EXPORT;

@@ -25,6 +25,13 @@ mx_sys_init(void)
 	mx_assert(mx_is_pow2(mx_sys_facts.page));
 }
 
+void
+mx_sys_choose_source(enum mx_source source)
+{
+	if (sysSourceOS(source) == 0)
+		mx_sys_facts.page = sysPageSizeOS();
+}
+
 static void
 raise_peak(size_t *peak, size_t value)
 {

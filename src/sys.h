@@ -41,6 +41,10 @@ extern struct mx_sys_facts mx_sys_facts;
 
 void mx_sys_init(void);
 
+/* Before the first mx_sys_reserve; without effect where there is no such
+ * source.  */
+void mx_sys_choose_source(enum mx_source source);
+
 /* None -> Reserved, aligned to ALIGN (a power of two, or 0: OS page).  NULL and
  * errno if refused.  Aligned means: reserve more, then free both ends.  */
 void *mx_sys_reserve(size_t n, size_t align);

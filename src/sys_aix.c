@@ -1,10 +1,10 @@
-/* sys_aix.c - the nine primitives on AIX.  Contract: sys_os.h.
+/* sys_aix.c - the primitives on AIX.  Contract: sys_os.h.
  *
- * Owns: the system calls, and what one probe at start found out about them.
- * Must not know: accounts, arenas.
+ * Owns: the system calls, what probes at start found out about them, and the range
+ * of the break that is ours.  Must not know: accounts, arenas.
  *
- * UNPROVEN: this file has been compiled for AIX and checked as an object; it has
- * never run on AIX.  doc/aix.md says what each belief rests on.
+ * UNPROVEN: this file runs in tests/aix, against shims that do what is believed of
+ * AIX; it has never run on AIX.  doc/aix.md says what each belief rests on.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/time.h>
+#include <sys/vminfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,13 +29,42 @@ _Static_assert(ENOMEM == 12 && EINVAL == 22 && EAGAIN == 11, "errno values");
 _Static_assert(ENOSYS == 109, "ENOSYS");
 _Static_assert(DISCLAIM_ZEROMEM == 1, "disclaim's flag");
 _Static_assert(_SC_PAGESIZE == 48, "sysconf's number");
+_Static_assert(VM_PAGE_INFO == 7, "vmgetinfo's command");
 _Static_assert(sizeof(size_t) == sizeof(void *), "flat addresses");
+_Static_assert(sizeof(struct vm_page_info) == 16, "vm_page_info");
 
-/* Can disclaim64 give back pages of a private anonymous mapping?  IBM documents
- * it for data, stack and shared memory; for mmap the sources disagree, so it is
- * tried once on a page of our own.  */
-enum { UNKNOWN, GIVES, KEEPS };
-static int disclaim_works = UNKNOWN;
+/* From AIX 7.3 TL1 in <sys/mman.h> (OpenJDK, JDK-8334371); asked for at run time,
+ * so that a library built before it finds it too.  */
+#ifndef MAP_ANON_64K
+# define MAP_ANON_64K 0x400
+#endif
+_Static_assert(MAP_ANON_64K == 0x400, "MAP_ANON_64K");
+
+#define PAGE_4K         ((size_t)4 << 10)
+#define PAGE_64K        ((size_t)64 << 10)
+#define SCRATCH         (4 * PAGE_64K)
+
+/* What was found out.  Written before the first reservation; what two threads
+ * may both find is the same.  */
+static struct {
+	size_t page;            /* of the memory that sysReserveOS gives */
+	int flags;              /* of its mmap */
+	bool probed;
+	bool disclaims;         /* disclaim64 takes such pages and zeroes them */
+	bool replaces;          /* mapping over a mapping does (XPG_SUS_ENV=ON) */
+	enum mx_source source;
+} facts = { .flags = MAP_PRIVATE | MAP_ANONYMOUS };
+
+/* What sbrk gave us lies between these; others' parts of it are not touched, since
+ * the core asks for nothing outside of what it was given.  */
+static uintptr_t break_low = UINTPTR_MAX, break_high;
+
+static bool
+is_break(const void *v)
+{
+	return (uintptr_t)v >= mx_load(&break_low, RELAXED) &&
+	    (uintptr_t)v < mx_load(&break_high, RELAXED);
+}
 
 static bool
 round_inward(void **v, size_t *n, size_t page)
@@ -53,24 +83,163 @@ round_inward(void **v, size_t *n, size_t page)
 static void *
 map_anonymous(void *hint, size_t n, int prot)
 {
-	void *v = mmap(hint, n, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *v = mmap(hint, n, prot, facts.flags, -1, 0);
 
 	return v == MAP_FAILED ? NULL : v;
 }
 
+/* ---- probes ---- */
+
+/* The size of the page that holds V, which was touched; 4 KiB if the system does
+ * not say.  */
+static size_t
+page_at(const void *v)
+{
+	struct vm_page_info info = { .addr = (uintptr_t)v };
+
+	if (vmgetinfo(&info, VM_PAGE_INFO, (int)sizeof info) != 0 ||
+	    info.pagesize < PAGE_4K || !mx_is_pow2(info.pagesize))
+		return PAGE_4K;
+	return info.pagesize;
+}
+
+/* IBM documents disclaim for data, stack and shared memory; for mmap the sources
+ * disagree, so what it says is believed only if the bytes are gone.  */
+static bool
+probe_disclaim(volatile char *v, size_t n)
+{
+	v[0] = 1;
+	v[n - 1] = 1;
+	return disclaim64((void *)(uintptr_t)v, n, DISCLAIM_ZEROMEM) == 0 &&
+	    v[0] == 0 && v[n - 1] == 0;
+}
+
+static bool
+replace(void *v, size_t n)
+{
+	return mmap(v, n, PROT_READ | PROT_WRITE, facts.flags | MAP_FIXED, -1,
+	    0) == v;
+}
+
+static void
+probe(void)
+{
+	char *v = map_anonymous(NULL, SCRATCH, PROT_READ | PROT_WRITE);
+	char *mid;
+
+	facts.page = PAGE_4K;
+	facts.probed = true;
+	if (v == NULL)
+		return;
+	mid = (char *)mx_align_up((uintptr_t)v + 1, PAGE_64K);
+	*mid = 1;
+	facts.page = mx_min(page_at(mid), PAGE_64K);
+	facts.disclaims = probe_disclaim(mid, facts.page);
+	*mid = 1;
+	facts.replaces = replace(mid, facts.page) && *mid == 0;
+	(void)munmap(v, SCRATCH);
+}
+
+/* MAP_ANON_64K is believed if a page is then as large; OpenJDK asks the same way,
+ * of shared memory.  */
+static int
+use_large_mappings(void)
+{
+	int flags = facts.flags;
+
+	facts.flags |= MAP_ANON_64K;
+	probe();
+	if (facts.page >= PAGE_64K)
+		return 0;
+	facts.flags = flags;
+	probe();
+	return ENOSYS;
+}
+
+/* The page size of the break is that of DATAPSIZE (IBM: multiple page size
+ * support), and disclaim is documented for it.  */
+static int
+use_break(void)
+{
+	volatile char *v = sbrk((intptr_t)PAGE_64K);
+
+	if (v == (void *)-1)
+		return ENOMEM;
+	v[PAGE_64K - 1] = 1;
+	facts.page = mx_min(page_at((void *)(uintptr_t)(v + PAGE_64K - 1)),
+	    PAGE_64K);
+	facts.source = MX_SOURCE_BREAK;
+	return 0;
+}
+
+int
+sysSourceOS(enum mx_source source)
+{
+	if (!facts.probed)
+		probe();
+	switch (source) {
+	case MX_SOURCE_LARGE:
+		return facts.page >= PAGE_64K ? 0 : use_large_mappings();
+	case MX_SOURCE_BREAK:
+		return use_break();
+	default:
+		return 0;
+	}
+}
+
+/* ---- edges ---- */
+
+static void
+widen(uintptr_t from, uintptr_t to)
+{
+	mx_store(&break_low, mx_min(break_low, from), RELAXED);
+	mx_store(&break_high, mx_max(break_high, to), RELAXED);
+}
+
+/* The program may move the break too, so each answer stands for itself; what is
+ * lost to alignment is less than a page.  NULL: the limit on data.  */
+static void *
+take_break(size_t n)
+{
+	size_t page = facts.page;
+	char *v;
+
+	if (n > PTRDIFF_MAX - page)
+		return NULL;
+	v = sbrk((intptr_t)(n + page));
+	if (v == (void *)-1)
+		return NULL;
+	v = (char *)mx_align_up((uintptr_t)v, page);
+	widen((uintptr_t)v, (uintptr_t)v + n);
+	return v;
+}
+
 /* Hints are ignored in practice (truss in nodejs/help 4083); the caller compares
- * anyway.  */
+ * anyway.  Addresses are multiples of 4 KiB even with larger pages (OpenJDK).  */
 void *
 sysReserveOS(void *hint, size_t n)
 {
-	return map_anonymous(hint, n, PROT_NONE);
+	size_t more = facts.page > PAGE_4K ? facts.page : 0;
+	void *v = facts.source == MX_SOURCE_BREAK ? take_break(n) : NULL;
+
+	if (v != NULL)
+		return v;
+	if (n > SIZE_MAX - more) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	v = map_anonymous(hint, n + more, PROT_NONE);
+	return v == NULL ? NULL :
+	    (void *)mx_align_up((uintptr_t)v, mx_max(facts.page, 1));
 }
 
 /* Mapping over a mapping fails with ENOMEM unless XPG_SUS_ENV=ON was set at
- * exec, so the protection is changed instead.  */
+ * exec, so the protection is changed instead; that of the break can't be.  */
 int
 sysMapOS(void *v, size_t n)
 {
+	if (is_break(v))
+		return 0;
 	return mprotect(v, n, PROT_READ | PROT_WRITE) == 0 ? 0 : errno;
 }
 
@@ -82,42 +251,24 @@ sysUsedOS(void *v, size_t n)
 	return 0;
 }
 
-static int
-probe_disclaim(void)
-{
-	size_t page = sysPageSizeOS();
-	volatile char *v = map_anonymous(NULL, page, PROT_READ | PROT_WRITE);
-	int answer;
-
-	if (v == NULL)
-		return KEEPS;
-	v[0] = 1;
-	v[page - 1] = 1;
-	answer = disclaim64((void *)(uintptr_t)v, page, DISCLAIM_ZEROMEM) == 0 &&
-	    v[0] == 0 && v[page - 1] == 0 ? GIVES : KEEPS;
-	(void)munmap((void *)(uintptr_t)v, page);
-	return answer;
-}
-
 /* madvise does nothing on AIX, so it is not called: success would be a lie.  */
 enum mx_release
 sysUnusedOS(void *v, size_t n)
 {
-	int works = mx_load(&disclaim_works, RELAXED);
+	bool done = false;
 
-	if (works == UNKNOWN) {
-		/* Two threads may both probe; they find the same.  */
-		works = probe_disclaim();
-		mx_store(&disclaim_works, works, RELAXED);
-	}
-	if (works == KEEPS || !round_inward(&v, &n, sysPageSizeOS()))
+	if (!round_inward(&v, &n, sysPageSizeOS()))
 		return MX_RELEASE_KEPT;
-	return disclaim64(v, n, DISCLAIM_ZEROMEM) == 0 ? MX_RELEASE_ZERO :
-	    MX_RELEASE_KEPT;
+	if (facts.disclaims || is_break(v))
+		done = disclaim64(v, n, DISCLAIM_ZEROMEM) == 0;
+	else if (facts.replaces)
+		done = replace(v, n);
+	return done ? MX_RELEASE_ZERO : MX_RELEASE_KEPT;
 }
 
-/* 64K and 16M pages for a private mapping go by vm_pattr, whose structures no
- * source at hand spells out: not used until they are.  */
+/* Larger pages for a range that is there already go by vm_pattr, whose structures
+ * no source at hand spells out: not used until they are.  For 64 KiB from the
+ * start see sysSourceOS.  */
 enum mx_huge
 sysHugePageOS(void *v, size_t n)
 {
@@ -141,24 +292,34 @@ sysFaultOS(void *v, size_t n)
 	return mprotect(v, n, PROT_NONE) == 0 ? 0 : errno;
 }
 
+/* What lies below the break's end can't be given back, but its pages can.  */
 int
 sysFreeOS(void *v, size_t n)
 {
 	if (!round_inward(&v, &n, sysPageSizeOS()))
 		return 0;
+	if (is_break(v)) {
+		(void)disclaim64(v, n, DISCLAIM_ZEROMEM);
+		return EINVAL;
+	}
 	return munmap(v, n) == 0 ? 0 : errno;
 }
 
+/* Records: never given back, so always mapped.  */
 void *
 sysAllocOS(size_t n)
 {
 	return map_anonymous(NULL, n, PROT_READ | PROT_WRITE);
 }
 
+/* ---- facts ---- */
+
 size_t
 sysPageSizeOS(void)
 {
-	return (size_t)sysconf(_SC_PAGESIZE);
+	if (!facts.probed)
+		probe();
+	return facts.page;
 }
 
 size_t
@@ -174,21 +335,20 @@ sysLimitOS(void)
 	return SIZE_MAX;
 }
 
-/* mincore's vector has one byte per 4 KiB page.  */
+/* mincore's vector has one byte per 4 KiB page, whatever the page size.  */
 size_t
 sysResidentOS(void *v, size_t n)
 {
 	char vec[1024];
-	size_t page = sysPageSizeOS();
 	size_t resident = 0;
 
-	for (char *p = v; n > 0; p += sizeof vec * page) {
-		size_t part = mx_min(n, sizeof vec * page);
+	for (char *p = v; n > 0; p += sizeof vec * PAGE_4K) {
+		size_t part = mx_min(n, sizeof vec * PAGE_4K);
 
 		if (mincore(p, part, vec) != 0)
 			return SIZE_MAX;
-		for (size_t i = 0; i < part / page; i++)
-			resident += (size_t)(vec[i] & 1) * page;
+		for (size_t i = 0; i < part / PAGE_4K; i++)
+			resident += (size_t)(vec[i] & 1) * PAGE_4K;
 		n -= part;
 	}
 	return resident;
@@ -243,8 +403,8 @@ sysMoveOS(void *new_, void *old, size_t n)
 	return ENOSYS;
 }
 
-/* A pthread key, which is AIX's only hook.  One FN per process: it is the key's
- * destructor.  Not usable before libpthreads is up; the caller goes without. */
+/* Where the cache lies in native thread-local storage, a pthread key sees the
+ * thread's end.  One FN per process: it is the key's destructor.  */
 int
 sysThreadExitOS(void (*fn)(void *), void *arg)
 {

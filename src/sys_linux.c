@@ -121,6 +121,12 @@ sysAllocOS(size_t n)
 	return map_anonymous(NULL, n, PROT_READ | PROT_WRITE, 0);
 }
 
+int
+sysSourceOS(enum mx_source source)
+{
+	return source == MX_SOURCE_MAP ? 0 : ENOSYS;
+}
+
 size_t
 sysPageSizeOS(void)
 {

@@ -47,6 +47,17 @@ enum mx_huge {
 	MX_HUGE_UNSUPPORTED     /* no such thing here, or switched off */
 };
 
+/* Where sysReserveOS takes address space from.  */
+enum mx_source {
+	MX_SOURCE_MAP,          /* the kernel's choice */
+	MX_SOURCE_LARGE,        /* mappings that have larger pages from the start */
+	MX_SOURCE_BREAK         /* the break; Reserved memory does not fault then */
+};
+
+/* Before the first sysReserveOS; may change what sysPageSizeOS says.  0, or an
+ * errno value and all is as it was (ENOSYS: no such thing here).  */
+int sysSourceOS(enum mx_source source);
+
 /* None -> Reserved.  HINT is only a hint: compare the answer with it.  */
 void *sysReserveOS(void *hint, size_t n);
 

@@ -225,7 +225,7 @@ random_call(void)
 static void
 random_step(size_t aim)
 {
-	mx_cache_self = caches[property_below(CACHES)];
+	mx_cache_set_self(caches[property_below(CACHES)]);
 	if (refusing)
 		random_refusal();
 	if (property_one_in(500))
@@ -245,10 +245,10 @@ finish(void)
 	fake_os_refuse_nothing();
 	expect_stats();
 	while (n_lives > 0) {
-		mx_cache_self = caches[property_below(CACHES)];
+		mx_cache_set_self(caches[property_below(CACHES)]);
 		random_free();
 	}
-	mx_cache_self = &mx_cache_empty;
+	mx_cache_set_self(&mx_cache_empty);
 	for (int i = 0; i < CACHES; i++)
 		mx_cache_delete(caches[i]);
 	expect_heap_is_empty();
@@ -288,7 +288,7 @@ work(void)
 	char *p;
 
 	for (int i = 0; i < 5; i++) {
-		mx_cache_self = caches[i % CACHES];
+		mx_cache_set_self(caches[i % CACHES]);
 		refused = fake_os_refused(FAKE_ANY);
 		if (got(p = mx_malloc(sizes[i])))
 			add(p, sizes[i], 1);

@@ -37,6 +37,7 @@ static const struct truth {
 	{ "stats_json", &mx_conf.stats_json, false },
 	{ "move", &mx_conf.move, true },
 	{ "huge", &mx_conf.huge, false },
+	{ "brk", &mx_conf.brk, false },
 	{ "secure", &mx_conf.secure, false },
 	{ "explain_fault", &mx_conf.explain_fault, false }
 };

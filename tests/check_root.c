@@ -43,9 +43,16 @@ half(const void *p)
 static const char *
 slot_of(const char *a)
 {
-	size_t i = ((uintptr_t)a - root->address_base) >> root->slot_shift;
+	size_t i = root->slot_count;
 	size_t entry;
 
+	for (uint64_t k = 0; k < root->window_count; k++) {
+		uint64_t at = (uintptr_t)a - root->window_base[k];
+
+		if (at >> root->window_bits == 0)
+			i = ((k << root->window_bits) + at) >>
+			    root->slot_shift;
+	}
 	if (i >= root->slot_count)
 		return NULL;
 	entry = word((const char *)root->pagemap + i * root->pointer_size);
@@ -260,12 +267,12 @@ START_TEST(test_count)
 
 	property_start();
 	for (int i = 0; i < N; i++) {
-		mx_cache_self = property_one_in(2) ? a : b;
+		mx_cache_set_self(property_one_in(2) ? a : b);
 		n = property_size(property_one_in(100) ? 200000 : 32768);
 		all[i] = mx_malloc(n);
 		expect(span_of(all[i]) == (char *)mx_pagemap_get(all[i]));
 		if (property_one_in(2)) {
-			mx_cache_self = property_one_in(4) ? a : b;
+			mx_cache_set_self(property_one_in(4) ? a : b);
 			mx_free(all[i]);
 		} else if (n > MX_CLASS_MAX) {
 			large++;
@@ -280,7 +287,7 @@ START_TEST(test_count)
 		mx_cache_flush(a);
 		mx_cache_flush(b);
 	}
-	mx_cache_self = b;
+	mx_cache_set_self(b);
 	all[0] = mx_malloc(1);
 	want[0]++;
 	read_all(2);
@@ -299,7 +306,7 @@ START_TEST(test_on_the_way)
 
 	for (int i = 0; i < 30; i++)
 		p[i] = mx_malloc(100);
-	mx_cache_self = b;
+	mx_cache_set_self(b);
 	mx_free(mx_malloc(100));
 	for (int i = 0; i < 20; i++)
 		mx_free(p[i]);

@@ -133,7 +133,7 @@ START_TEST(test_freed_by_other)
 
 	for (int i = 0; i < 300; i++)
 		p[i] = mx_malloc(128);
-	mx_cache_self = b;
+	mx_cache_set_self(b);
 	for (int i = 0; i < 300; i++) {
 		mx_free(p[i]);
 		mx_stats_read(&st);
@@ -141,7 +141,7 @@ START_TEST(test_freed_by_other)
 	}
 	read_stats();
 	ck_assert_uint_eq(st.threads, 2);
-	mx_cache_self = a;
+	mx_cache_set_self(a);
 	mx_cache_delete(b);
 	read_stats();
 	ck_assert_uint_eq(st.threads, 1);

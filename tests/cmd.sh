@@ -104,7 +104,7 @@ run 125 "$MEMAIX"
 has "$out" '*memaix run*'
 run 0 "$MEMAIX" --help
 has "$out" '*memaix options*'
-for verb in run options help; do
+for verb in run doctor options explain help; do
 	run 0 "$MEMAIX" help $verb
 	has "$out" "usage: memaix $verb*"
 done
@@ -127,6 +127,34 @@ has "$out" '*stats*'
 has "$out" '*help*'
 is "$err" ''
 run 125 "$MEMAIX" options more
+
+# What the doctor says; tests/aix/doctor.sh asks it of AIX's files.
+run 0 "$MEMAIX" doctor
+has "$out" '*active     yes'
+run 0 "$MEMAIX" doctor ./probe
+has "$out" 'program    ./probe
+kind       *-endian * ELF, dynamic, loader /*
+library    /*libmemaix.so*
+variable   LD_PRELOAD=/*libmemaix.so*
+reaches    every call*
+active     yes'
+is "$err" ''
+run 0 env LD_PRELOAD=libc.so.6 "$MEMAIX" doctor ./probe
+has "$out" '*variable   LD_PRELOAD=/*:libc.so.6*'
+run 127 "$MEMAIX" doctor nonesuch
+has "$out" '*active     no*'
+run 125 "$MEMAIX" doctor ./probe ./probe
+run 125 env MEMAIX_LIBRARY=/nonesuch "$MEMAIX" doctor ./probe
+# The head of an XCOFF64 program, and of one of 32 bits.
+printf '\001\367\000\000%020d' 0 >xcoff64
+printf '\001\337\000\000%020d' 0 >xcoff32
+chmod +x xcoff64 xcoff32
+run 125 "$MEMAIX" doctor ./xcoff64
+has "$out" '*kind       64-bit XCOFF, for AIX*active     no*ask memaix there'
+run 125 "$MEMAIX" doctor ./xcoff32
+has "$out" '*kind       32-bit XCOFF, for AIX*'
+run 125 "$MEMAIX" run ./xcoff64
+has "$err" '*is a program for AIX*'
 
 # The library is in the program.
 run 0 "$MEMAIX" run ./probe
@@ -218,10 +246,16 @@ forced()
 
 if compile -static probe.c -o static; then
 	refused ./static '*static program*'
+	run 125 "$MEMAIX" doctor ./static
+	has "$out" '*kind       * ELF, static*active     no*static program*'
 	forced ./static
 	printf '#!%s/static\n' "$dir" >script10
 	chmod +x script10
 	refused ./script10 "$dir/static is a static program*"
+	run 125 "$MEMAIX" doctor ./script10
+	has "$out" "program    ./script10
+script of  $dir/static
+kind       *"
 fi
 
 # A program with a malloc of its own, visible to libc.
@@ -292,6 +326,8 @@ if [ "$(id -u)" = 0 ]; then
 	if [ -u suid ] && ! findmnt -no OPTIONS -T . 2>/dev/null |
 	    grep -q nosuid; then
 		refused ./suid '*set-user-ID*'
+		run 125 "$MEMAIX" doctor ./suid
+		has "$out" '*kind       *, set-user-ID*active     no*'
 		forced ./suid
 		refused ./sgid '*set-group-ID*'
 		forced ./sgid

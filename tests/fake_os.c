@@ -240,6 +240,12 @@ is(void)
 	return &fake.is;
 }
 
+int
+sysSourceOS(enum mx_source source)
+{
+	return source == MX_SOURCE_MAP ? 0 : ENOSYS;
+}
+
 size_t
 sysPageSizeOS(void)
 {

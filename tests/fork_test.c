@@ -1,8 +1,8 @@
 /* fork_test.c - fork while other threads allocate.
  *
- *   fork_test [FORKS [THREADS]]
+ *   fork_test [FORKS [THREADS [FORKERS]]]
  *
- * Two threads fork, the others allocate and free without pause, so that a fork
+ * Two threads (FORKERS) fork, the others allocate and free without pause, so that a fork
  * meets every state of the heap.  The child uses the blocks it inherited, then
  * the heap, then threads of its own, and ends in one of three ways.  A child
  * that hangs is a failure.  Runs with any malloc.
@@ -222,10 +222,13 @@ main(int argc, char **argv)
 {
 	unsigned long most = argc > 1 ? strtoul(argv[1], NULL, 10) : 300;
 	unsigned n = argc > 2 ? (unsigned)atoi(argv[2]) : 4;
-	pthread_t forker[2], t[64];
+	unsigned forkers = argc > 3 ? (unsigned)atoi(argv[3]) : 2;
+	pthread_t forker[8], t[64];
 
 	if (n < 1 || n > 64)
 		n = 4;
+	if (forkers < 1 || forkers > 8)
+		forkers = 2;
 	seed = plain_seed("fork_test");
 	/* The last resort, should the parent hang in fork.  */
 	alarm(60 + (unsigned)most);
@@ -233,10 +236,10 @@ main(int argc, char **argv)
 	for (uintptr_t i = 0; i < n; i++)
 		if (pthread_create(&t[i], NULL, allocate, (void *)i) != 0)
 			return 99;
-	for (int i = 0; i < 2; i++)
+	for (unsigned i = 0; i < forkers; i++)
 		if (pthread_create(&forker[i], NULL, fork_often, &most) != 0)
 			return 99;
-	for (int i = 0; i < 2; i++)
+	for (unsigned i = 0; i < forkers; i++)
 		pthread_join(forker[i], NULL);
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < n; i++)

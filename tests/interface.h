@@ -22,7 +22,7 @@ extern void *(*volatile p_realloc)(void *, size_t);
 extern void (*volatile p_free)(void *);
 extern void *(*volatile p_aligned_alloc)(size_t, size_t);
 extern int (*volatile p_posix_memalign)(void **, size_t, size_t);
-extern size_t (*volatile p_usable)(void *);
+extern size_t (*volatile p_usable)(void *);     /* likewise */
 extern void *(*volatile p_reallocarray)(void *, size_t, size_t);
 extern void *(*volatile p_memalign)(size_t, size_t);
 extern void *(*volatile p_valloc)(size_t);
@@ -44,6 +44,9 @@ extern bool standard;
 
 bool check(bool good, const char *file, int line, const char *what,
     size_t where);
+
+/* What may be used of a block of N bytes.  */
+size_t usable(void *p, size_t n);
 
 bool is_aligned(const void *p, size_t a);
 /* Of what realloc gives, and of a new block.  */

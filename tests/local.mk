@@ -71,6 +71,7 @@ unit_tests = \
 	%D%/check_class \
 	%D%/check_meta \
 	%D%/check_span \
+	%D%/check_address \
 	%D%/check_pagemap \
 	%D%/check_arena \
 	%D%/check_runs \
@@ -174,7 +175,15 @@ EXTRA_DIST += \
 	%D%/inject/work.c %D%/inject/work.py \
 	%D%/survive/own.c %D%/survive/plugin.c \
 	%D%/aix/imports.allow \
+	%D%/aix/build.sh %D%/aix/ld.sh %D%/aix/rig.sh %D%/aix/faults.sh \
+	%D%/aix/doctor.sh \
+	%D%/aix/aix_test.c %D%/aix/fake_errno.h \
+	%D%/aix/xcoff.h %D%/aix/xload.h \
+	%D%/aix/xfile.c %D%/aix/xload.c %D%/aix/xmain.c \
+	%D%/aix/shim_check.c %D%/aix/shim_libc.c %D%/aix/shim_malloc.c \
+	%D%/aix/shim_mem.c %D%/aix/shim_pthread.c \
 	%D%/aix/include/aixdecl.h \
+	%D%/aix/include/dlfcn.h \
 	%D%/aix/include/errno.h \
 	%D%/aix/include/fcntl.h \
 	%D%/aix/include/malloc.h \
@@ -183,12 +192,32 @@ EXTRA_DIST += \
 	%D%/aix/include/sched.h \
 	%D%/aix/include/stdlib.h \
 	%D%/aix/include/string.h \
-	%D%/aix/include/time.h \
-	%D%/aix/include/unistd.h \
 	%D%/aix/include/sys/mman.h \
 	%D%/aix/include/sys/resource.h \
 	%D%/aix/include/sys/shm.h \
 	%D%/aix/include/sys/time.h \
+	%D%/aix/include/sys/vminfo.h \
+	%D%/aix/include/test/check.h \
+	%D%/aix/include/test/ctype.h \
+	%D%/aix/include/test/errno.h \
+	%D%/aix/include/test/fcntl.h \
+	%D%/aix/include/test/malloc.h \
+	%D%/aix/include/test/pthread.h \
+	%D%/aix/include/test/sched.h \
+	%D%/aix/include/test/signal.h \
+	%D%/aix/include/test/stdio.h \
+	%D%/aix/include/test/stdlib.h \
+	%D%/aix/include/test/string.h \
+	%D%/aix/include/test/sys/mman.h \
+	%D%/aix/include/test/sys/resource.h \
+	%D%/aix/include/test/sys/shm.h \
+	%D%/aix/include/test/sys/time.h \
+	%D%/aix/include/test/sys/wait.h \
+	%D%/aix/include/test/time.h \
+	%D%/aix/include/test/unistd.h \
+	%D%/aix/include/testdecl.h \
+	%D%/aix/include/time.h \
+	%D%/aix/include/unistd.h \
 	%D%/preload/bash.bash %D%/preload/debug.c %D%/preload/git.sh \
 	%D%/preload/limit.py %D%/preload/many.mk %D%/preload/node.js \
 	%D%/preload/perl.pl %D%/preload/programs.sh %D%/preload/python.py \

@@ -22,6 +22,13 @@
 
 #define PLAIN_UNUSED __attribute__((unused))
 
+/* On AIX malloc(0) is NULL, and malloc_usable_size does not exist.  */
+#ifdef _AIX
+# define PLAIN_LEAST 1
+#else
+# define PLAIN_LEAST 0
+#endif
+
 /* The seed of this run, printed so that MEMAIX_SEED=N replays it.  */
 PLAIN_UNUSED static uint64_t
 plain_seed(const char *program)
@@ -58,13 +65,13 @@ plain_below(uint64_t *state, size_t n)
 }
 
 /* A size with as many between 16 and 32 as between 16 and 32 MiB, up to about
- * 1 << LOG bytes; 0 is among them.  */
+ * 1 << LOG bytes; 0 is among them where it makes a block.  */
 PLAIN_UNUSED static size_t
 plain_size(uint64_t *state, unsigned most_log)
 {
 	size_t log = plain_below(state, most_log) + 1;
 
-	return plain_below(state, (size_t)1 << log);
+	return plain_below(state, (size_t)1 << log) + PLAIN_LEAST;
 }
 
 /* Byte I of the pattern with key KEY.  */

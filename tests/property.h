@@ -23,7 +23,9 @@
 #include "base.h"
 
 /* Under a sanitizer, or without optimizing, fewer steps take as long.  */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#ifdef PROPERTY_SLOW
+/* From the compiler's command line: an emulator.  */
+#elif defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 # define PROPERTY_SLOW 4
 #elif !defined __OPTIMIZE__
 # define PROPERTY_SLOW 2

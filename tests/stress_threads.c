@@ -120,7 +120,9 @@ take(struct block *b, uint64_t *state)
 		break;
 	}
 	must(p != NULL, "no memory", p, b->n);
+#ifndef _AIX
 	must(malloc_usable_size(p) >= b->n, "too small", p, b->n);
+#endif
 	b->p = p;
 	plain_mark(p, b->n, b->key);
 }

@@ -49,7 +49,13 @@ int mincore(char *, size_t, char *);
 #define DISCLAIM_ZEROMEM 1
 int disclaim64(void *, size_t, unsigned long);
 
+/* sys/vminfo.h: H53, OpenJDK */
+#define VM_PAGE_INFO 7
+struct vm_page_info { uint64_t addr; uint64_t pagesize; };
+int vmgetinfo(void *, int, int);
+
 /* unistd.h: rustlibc */
+void *sbrk(intptr_t);
 #define _SC_PAGESIZE 48
 #define STDERR_FILENO 2
 long sysconf(int);
@@ -73,10 +79,18 @@ int fcntl(int, int, ...);
 /* sched.h: POSIX */
 int sched_yield(void);
 
+/* dlfcn.h: rustlibc */
+#define RTLD_NOW 2
+#define RTLD_MEMBER 0x40000
+#define RTLD_NEXT ((void *)-3)
+void *dlopen(const char *, int);
+void *dlsym(void *, const char *);
+
 /* time.h: rustlibc */
 struct timespec { long tv_sec; long tv_nsec; };
 #define CLOCK_REALTIME 9
 #define CLOCK_MONOTONIC 10
+int nanosleep(const struct timespec *, struct timespec *);
 int clock_gettime(long long, struct timespec *);
 
 /* pthread.h: rustlibc; mutex of 8 longs, first word 0, second 2 */
@@ -89,6 +103,10 @@ int pthread_mutex_trylock(pthread_mutex_t *);
 int pthread_mutex_timedlock(pthread_mutex_t *, const struct timespec *);
 int pthread_key_create(pthread_key_t *, void (*)(void *));
 int pthread_setspecific(pthread_key_t, const void *);
+void *pthread_getspecific(pthread_key_t);
+pthread_t pthread_self(void);
+int pthread_equal(pthread_t, pthread_t);
+int pthread_atfork(void (*)(void), void (*)(void), void (*)(void));
 
 /* string.h, stdlib.h: ISO C */
 void *memcpy(void *, const void *, size_t);
@@ -100,6 +118,7 @@ char *strstr(const char *, const char *);
 int strncmp(const char *, const char *, size_t);
 size_t strcspn(const char *, const char *);
 _Noreturn void abort(void);
+int atexit(void (*)(void));
 void *malloc(size_t);
 void free(void *);
 void *calloc(size_t, size_t);

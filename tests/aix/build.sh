@@ -1,0 +1,99 @@
+# build.sh - how the AIX build's sources become XCOFF, for scripts to read in.
+#
+# The same clang target, headers and flags everywhere: aix-objects.sh compiles
+# with them, rig.sh also links.  Needs top_srcdir; no script of its own.
+#
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+
+: "${top_srcdir:?}"
+aix_src=${AIX_SRC:-$top_srcdir/src}     # a fault has its own
+aix_cc=${AIX_CC:-clang-19}
+aix_nm=${AIX_NM:-llvm-nm-19}
+aix_objdump=${AIX_OBJDUMP:-llvm-objdump-19}
+aix_readobj=${AIX_READOBJ:-llvm-readobj-19}
+aix_ar=${AIX_AR:-llvm-ar-19}
+
+# The core's sources, from the one list there is.
+aix_core()
+{
+	sed -n '/^libcore_la_SOURCES/,/[^\\]$/p' "$top_srcdir/src/local.mk" |
+	    tr ' \\\t' '\n\n\n' | sed -n 's|^%D%/\(.*\)\.c$|\1|p'
+}
+
+aix_sources="$(aix_core | tr '\n' ' ')extras sys_aix usage_aix signal_aix override_aix"
+
+# aix_compile FILE.c OBJECT FLAG...: no zero-initialized thread-local data in
+# .bss: GNU ld loses it.
+aix_compile()
+{
+	aix_from=$1
+	aix_to=$2
+	shift 2
+	"$aix_cc" --target=powerpc64-ibm-aix7.2.0.0 -nostdlibinc \
+	    -I"$top_srcdir/tests/aix/include" -I"$top_srcdir/include" \
+	    -I"$aix_src" -ffreestanding \
+	    -fno-zero-initialized-in-bss -std=gnu11 -O2 -Wall -Wextra \
+	    -Wno-redundant-decls -Werror -D_ALL_SOURCE "$@" \
+	    -c "$aix_from" -o "$aix_to"
+}
+
+# aix_compile_library FOLDER FLAG...
+aix_compile_library()
+{
+	aix_folder=$1
+	shift
+	mkdir -p "$aix_folder" || return
+	for aix_f in $aix_sources; do
+		aix_compile "$aix_src/$aix_f.c" "$aix_folder/$aix_f.o" \
+		    "$@" || return
+	done
+}
+
+# aix_imports FOLDER: import files for the linker.  What a list has is in that
+# library on AIX; the addresses of the last two are the rig's alone.
+aix_imports()
+{
+	for aix_f in libc libpthreads; do
+		sed -n "s/^$aix_f //p" "$top_srcdir/tests/aix/imports.allow" \
+		    >"$1/$aix_f.names" || return
+	done
+	# What a fault needs beyond the list.
+	for aix_f in ${aix_more-}; do
+		echo "$aix_f" >>"$1/libpthreads.names"
+	done
+	{ echo '#!libc.a(shr_64.o)'; cat "$1/libc.names"; } >"$1/libc.imp"
+	{ echo '#!libpthreads.a(shr_xpg5_64.o)'
+	  cat "$1/libpthreads.names"; } >"$1/libpthreads.imp"
+	{ echo '.__tls_get_addr 0x10000'
+	  echo '.__tls_get_mod 0x10040'; } >"$1/tls.imp"
+}
+
+# aix_link_shared LD FOLDER OUTPUT EXPORTS OPTION...: the objects of FOLDER.
+aix_link_shared()
+{
+	aix_ld=$1
+	aix_folder=$2
+	aix_to=$3
+	aix_exports=$4
+	shift 4
+	"$aix_ld" -b64 -bM:SRE -bnoentry -bE:"$aix_exports" \
+	    -bI:"$aix_folder/libc.imp" -bI:"$aix_folder/libpthreads.imp" \
+	    -bI:"$aix_folder/tls.imp" "$@" "$aix_folder"/*.o -o "$aix_to"
+}
+
+# aix_link_products LD FOLDER: both libraries, from the same objects.
+aix_link_products()
+{
+	aix_link_shared "$1" "$2" "$2/shr_64.o.so" \
+	    "$top_srcdir/src/libmemaix_aix.sym" \
+	    -binitfini:mx_override_start:mx_override_end || return
+	aix_link_shared "$1" "$2" "$2/mem64.o.so" \
+	    "$top_srcdir/src/libmemaix_user.sym" || return
+	rm -f "$2"/*.a
+	(cd "$2" && mkdir -p members && cp shr_64.o.so members/shr_64.o &&
+	    cp mem64.o.so members/mem64.o &&
+	    "$aix_ar" --format=bigarchive rcs libmemaix.a members/shr_64.o &&
+	    "$aix_ar" --format=bigarchive rcs libmemaix_user.a \
+	    members/mem64.o)
+}

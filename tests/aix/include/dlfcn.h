@@ -1,0 +1,2 @@
+/* dlfcn.h - see aixdecl.h.  SPDX-License-Identifier: MIT  */
+#include "aixdecl.h"

@@ -1,0 +1,2 @@
+/* sys/vminfo.h - see aixdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../aixdecl.h"

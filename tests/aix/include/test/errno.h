@@ -1,0 +1,2 @@
+/* errno.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../testdecl.h"

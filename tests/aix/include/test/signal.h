@@ -1,0 +1,2 @@
+/* signal.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../testdecl.h"

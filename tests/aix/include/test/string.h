@@ -1,0 +1,2 @@
+/* string.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../testdecl.h"

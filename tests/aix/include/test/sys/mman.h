@@ -1,0 +1,2 @@
+/* sys/mman.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../../testdecl.h"

@@ -1,0 +1,2 @@
+/* sys/shm.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../../testdecl.h"

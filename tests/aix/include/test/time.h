@@ -1,0 +1,2 @@
+/* time.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../testdecl.h"

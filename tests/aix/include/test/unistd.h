@@ -1,0 +1,2 @@
+/* unistd.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../testdecl.h"

@@ -1,0 +1,374 @@
+#!/bin/sh
+# rig.sh - build the AIX library as XCOFF and run the tests with it, on emulated
+# POWER.  One line per test, and the totals.
+#
+#   rig.sh [FOLDER]      what is built lies in FOLDER (build/aix)
+#   rig.sh -o WORD       only tests with WORD in their names
+#
+# What it proves and what not: doc/aix.md.
+#
+# SPDX-License-Identifier: MIT
+
+top_srcdir=${top_srcdir:-$(CDPATH='' cd "$(dirname "$0")/../.." && pwd)}
+export top_srcdir
+rig=$top_srcdir/tests/aix
+# shellcheck source-path=SCRIPTDIR
+. "$rig/build.sh"
+
+# ---- one test: rig.sh --job FILE ----
+
+# A file of variables: name page env words expect.  The emulator (7.2) may die in a
+# fork beside threads: then the test is run again.  It always does when a child
+# makes a thread and the one that forked was not the newest of its process, so one
+# thread forks, and it is the last that is made.
+if [ "${1-}" = --job ]; then
+	name=; page=4096; set_env=; words=; expect=; not=; fails=; limit=600
+	# shellcheck disable=SC1090
+	. "$2"
+	log=${2%.job}.log
+	tries=0
+	begin=$(date +%s)
+	while :; do
+		# shellcheck disable=SC2086
+		timeout "$limit" env $set_env "$AIX_QEMU" -p "$page" "$AIX_RIG/xload" \
+		    $words >"$log" 2>&1 </dev/null
+		status=$?
+		tries=$((tries + 1))
+		grep -q 'qemu/rcu.h' "$log" || break
+		[ "$tries" -lt 12 ] || break
+	done
+	why=
+	[ "$status" -eq 0 ] || why="status $status"
+	[ -z "$expect" ] || grep -q "$expect" "$log" || why="no '$expect'"
+	[ -z "$not" ] || ! grep -q "$not" "$log" || why="'$not'"
+	if [ -n "$fails" ]; then
+		[ -n "$why" ] && why= || why='it passes'
+	fi
+	end=$(date +%s)
+	if [ -z "$why" ]; then
+		echo "PASS $name ($((end - begin)) s)"
+	else
+		echo "FAIL $name ($why; $log)"
+	fi
+	exit 0
+fi
+
+# ---- what is needed ----
+
+only=
+while getopts o: option; do
+	case $option in
+	o)	only=$OPTARG ;;
+	*)	exit 99 ;;
+	esac
+done
+shift $((OPTIND - 1))
+work=${1:-$top_srcdir/build/aix}
+elf=${PPC64_CC:-powerpc64-linux-gnu-gcc}
+AIX_QEMU=${PPC64_QEMU:-qemu-ppc64}
+AIX_RIG=$work
+export AIX_QEMU AIX_RIG
+for tool in "$aix_cc" "$aix_nm" "$aix_readobj" "$aix_ar" "$elf" "$AIX_QEMU" \
+    timeout xargs; do
+	command -v "$tool" >/dev/null && continue
+	echo "SKIP: no $tool"
+	exit 77
+done
+ld=$(sh "$rig/ld.sh") || exit $?
+rm -rf "$work/jobs"
+mkdir -p "$work/jobs" "$work/units" "$work/programs" || exit 99
+: >"$work/results"
+
+say()
+{
+	echo "$*" | tee -a "$work/results"
+}
+
+die()
+{
+	echo "$*"
+	exit 1
+}
+
+# ---- building ----
+
+elf_flags="-std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -static
+    -pthread -I$top_srcdir/src -I$top_srcdir/include -I$top_srcdir/tests"
+
+build_loader()
+{
+	for f in fake_os fake_pages; do
+		# shellcheck disable=SC2086
+		"$elf" $elf_flags -include "$rig/fake_errno.h" \
+		    -c "$top_srcdir/tests/$f.c" -o "$work/$f.o" || return
+	done
+	# shellcheck disable=SC2086
+	"$elf" $elf_flags "$rig"/x*.c "$rig"/shim_*.c "$work/fake_os.o" \
+	    "$work/fake_pages.o" -o "$work/xload"
+}
+
+# The shims' names, as import files: FILE LIBRARY ID.
+shim_imports()
+{
+	{
+		echo "#!$3"
+		sed -n "s/.*SHIM\\(_AS\\)\\{0,1\\}(\"$2\", \\([a-zA-Z0-9_]*\\).*/\\2/p" \
+		    "$rig"/shim_*.c
+		[ "$2" = libc.a ] && tr ',' '\n' <"$rig/shim_libc.c" |
+		    sed -n 's/.*SAME(\([a-zA-Z0-9_]*\)).*/\1/p'
+		[ "$2" = rig.a ] && tr ',' '\n' <"$rig/shim_check.c" |
+		    sed -n 's/.*\(OURS\|NOTHING\)(\([a-zA-Z0-9_]*\)).*/\2/p'
+	} | grep -vx name >"$1"
+}
+
+test_flags="-I$rig/include/test -I$top_srcdir/tests -Wno-sign-compare
+    -Wno-unused-value -fno-builtin -DPROPERTY_SLOW=60 -DOPERATIONS=40000"
+
+# link_program OUTPUT LIBC OBJECT...: of two import files, GNU ld believes the
+# last.
+link_program()
+{
+	to=$1
+	libc=$2
+	shift 2
+	"$ld" -b64 "$@" -bI:"$work/$libc" -bI:"$work/libpthreads.imp" \
+	    -bI:"$work/rig.imp" -bI:"$work/lib/tls.imp" -berok -e main \
+	    -o "$to"
+}
+
+# program NAME SOURCE...
+program()
+{
+	name=$1
+	shift
+	objects=
+	for f in "$@"; do
+		o=$work/programs/$(basename "$f" .c).o
+		# shellcheck disable=SC2086
+		aix_compile "$f" "$o" $test_flags || return
+		objects="$objects $o"
+	done
+	# shellcheck disable=SC2086
+	link_program "$work/programs/$name" libc.imp $objects || return
+	# The same linked with -lmemaix: its names are found there first.
+	# shellcheck disable=SC2086
+	link_program "$work/programs/$name.linked" memaix.imp $objects
+}
+
+build_programs()
+{
+	t=$top_srcdir/tests
+	{ grep -vxF -f "$top_srcdir/src/libmemaix_aix.sym" "$work/libc.imp"
+	  echo '#!libmemaix.a(shr_64.o)'
+	  cat "$top_srcdir/src/libmemaix_aix.sym"; } >"$work/memaix.imp"
+	program interface_test "$t/interface_test.c" "$t/interface_align.c" \
+	    "$t/interface_report.c" "$t/interface_random.c" || return
+	for f in stress_threads fork_test thread_churn grow_free aix/aix_test; do
+		program "${f#aix/}" "$t/$f.c" || return
+	done
+}
+
+build_units()
+{
+	for f in $(aix_core) usage_aix; do
+		aix_compile "$top_srcdir/src/$f.c" "$work/units/$f.o" \
+		    -DMX_NATIVE_TLS || return
+	done
+	core=$(for f in $(aix_core) usage_aix; do
+		echo "$work/units/$f.o"
+	done)
+	for f in "$top_srcdir"/tests/check_*.c; do
+		f=$(basename "$f" .c)
+		[ "$f" = check_usage ] && continue
+		# shellcheck disable=SC2086
+		aix_compile "$top_srcdir/tests/$f.c" "$work/units/$f.test.o" \
+		    $test_flags -DMX_NATIVE_TLS || return
+		# shellcheck disable=SC2086
+		link_program "$work/units/$f" libc.imp \
+		    "$work/units/$f.test.o" $core || return
+	done
+}
+
+# library FOLDER FLAG...
+library()
+{
+	folder=$work/$1
+	shift
+	rm -rf "$folder"
+	mkdir -p "$folder"
+	aix_compile_library "$folder" "$@" && aix_imports "$folder" &&
+	    aix_link_products "$ld" "$folder"
+}
+
+# ---- tests ----
+
+jobs=0
+
+# job NAME LINE...: a test for later; each line sets a variable of --job.
+job()
+{
+	case $1 in
+	*"$only"*) ;;
+	*)	return ;;
+	esac
+	jobs=$((jobs + 1))
+	file=$(printf '%s/jobs/%04d.job' "$work" "$jobs")
+	echo "name='$1'" >"$file"
+	shift
+	printf '%s\n' "$@" >>"$file"
+}
+
+# run INSTALL LIBRARY KERNEL PAGE PROGRAM ARGUMENTS [LINE...]
+run()
+{
+	install=$1; lib=$work/$2; kernel=$3; page=$4; program=$5; args=$6
+	suffix=
+	shift 6
+	set_env="LIBPATH=$lib RIG=$kernel"
+	case $install in
+	preload)	set_env="$set_env LDR_PRELOAD64=libmemaix.a(shr_64.o)" ;;
+	user)		set_env="$set_env MALLOCTYPE=user:libmemaix_user.a" ;;
+	linked)		suffix=.linked ;;
+	esac
+	[ -z "${options-}" ] || set_env="$set_env MEMAIX_OPTIONS=$options"
+	job "$program, $install${label:+, $label}, ${kernel:-default}, pages of $page" \
+	    "set_env='$set_env'" "page=$page" \
+	    "words='$work/programs/$program$suffix $args'" "$@"
+}
+
+kept()
+{
+	case ,$1, in
+	*,sus,*) ;;
+	*,disclaim=fails,*|*,disclaim=lies,*) echo kept ;;
+	esac
+}
+
+# Every program, by one way of installing, on one kernel.
+programs()
+{
+	[ "$1" = user ] && user=user || user=
+	run "$1" lib "$2" "$3" aix_test "$(kept "$2") $user"
+	run "$1" lib "$2" "$3" interface_test ""
+	run "$1" lib "$2" "$3" stress_threads 2
+	run "$1" lib "$2" "$3" fork_test "6 3 1"
+	run "$1" lib "$2" "$3" thread_churn 500
+	[ -n "$(kept "$2")" ] || run "$1" lib "$2" "$3" grow_free 150
+}
+
+list_tests()
+{
+	for f in "$work"/units/check_*.test.o; do
+		f=${f%.test.o}
+		job "$(basename "$f"), pages of 4096" "words='$f'"
+		job "$(basename "$f"), pages of 65536" "words='$f'" page=65536
+	done
+	for install in preload user linked; do
+		for kernel in '' sus disclaim=fails disclaim=lies \
+		    sus,disclaim=fails page=64k no_vmgetinfo; do
+			programs "$install" "$kernel" 4096
+		done
+		programs "$install" page=64k 65536
+	done
+	list_options
+	. "$rig/faults.sh"
+	list_faults
+}
+
+list_options()
+{
+	run user lib libc_valloc 4096 aix_test user
+	run user lib no_postfork_child 4096 fork_test "6 3 1"
+	run user lib no_pthreads 4096 aix_test "user alone"
+	run user lib no_pthreads 4096 interface_test ""
+	run preload lib no_next 4096 aix_test ""
+	label='brk' options=brk:true
+	for install in preload user; do
+		[ $install = user ] && user=user || user=
+		run $install lib disclaim=fails 4096 aix_test "$user"
+		run $install lib "" 4096 stress_threads 2
+		run $install lib data_limit=33554432 4096 interface_test ""
+	done
+	label='huge' options=huge:true
+	run preload lib map_64k 4096 aix_test ""
+	run preload lib map_64k 4096 grow_free 150
+	run user lib map_64k 65536 stress_threads 2
+	label='verbose' options=verbose:true
+	run preload lib "" 4096 aix_test "" "expect='memaix: active in'"
+	run user lib late_environ 4096 aix_test user \
+	    "expect='memaix: active in'"
+	label='stats' options=stats:true
+	run preload lib "" 4096 aix_test "" "expect='memaix: statistics of'"
+	run user lib "" 4096 aix_test user "expect='memaix: statistics of'"
+	label='native TLS' options=
+	for install in preload user; do
+		[ $install = user ] && user=user || user=
+		run $install native "" 4096 aix_test "$user"
+		run $install native "" 4096 stress_threads 2
+		run $install native "" 4096 fork_test "6 3 1"
+	done
+	label=
+}
+
+# What the loader section says: the names wanted, and what is imported.
+check_loader()
+{
+	file=$work/lib/$1.so
+	"$aix_readobj" --loader-section-symbols --section-headers "$file" \
+	    >"$work/$1.readobj" || return
+	awk '/Name:/ { name = $2 } /SymbolType:/ { type = $2 }
+	    /ImportFileID:/ { print name, type, $2 }' "$work/$1.readobj" \
+	    >"$work/$1.symbols"
+	# 0x10: exported, 0x40: imported.
+	awk '$2 ~ /^0x[13]/ { print $1 }' "$work/$1.symbols" | sort \
+	    >"$work/$1.exports"
+	LC_ALL=C sort "$top_srcdir/src/$2" | diff "$work/$1.exports" - ||
+		return
+	awk '$2 ~ /^0x[4]/ { print $1 }' "$work/$1.symbols" | sort -u |
+	    while read -r symbol; do
+		grep -Eqx "(libc|libpthreads) $symbol" "$rig/imports.allow" ||
+			echo "imports $symbol"
+	done | { ! grep .; } || return
+	! grep -E 'Name: (\.tbss|__sinit)' "$work/$1.readobj" || return
+	# The linker's own start: where it is wanted, and only there.
+	if [ "$3" = init ]; then
+		grep -q '^__rtinit ' "$work/$1.symbols"
+	else
+		! grep '^__rtinit ' "$work/$1.symbols"
+	fi
+}
+
+look()
+{
+	what=$1
+	shift
+	if "$@" >"$work/log" 2>&1; then
+		say "PASS $what"
+	else
+		say "FAIL $what"
+		head -n 20 "$work/log"
+	fi
+}
+
+start=$(date +%s)
+build_loader || die "FAIL the loader does not build"
+library lib || die "FAIL the library does not build"
+library native -DMX_NATIVE_TLS || die "FAIL nor with native TLS"
+shim_imports "$work/libc.imp" libc.a 'libc.a(shr_64.o)'
+shim_imports "$work/libpthreads.imp" libpthreads.a 'libpthreads.a(shr_xpg5_64.o)'
+shim_imports "$work/rig.imp" rig.a 'rig.a(rig.o)'
+build_programs || die "FAIL the programs do not build"
+build_units || die "FAIL the unit tests do not build"
+look "loader section of libmemaix" check_loader shr_64.o libmemaix_aix.sym init
+look "loader section of libmemaix_user" check_loader mem64.o \
+    libmemaix_user.sym none
+. "$rig/doctor.sh"
+look "doctor on XCOFF files" check_doctor
+list_tests
+find "$work/jobs" -name '*.job' | sort |
+    xargs -P "$(nproc 2>/dev/null || echo 2)" -n 1 sh "$rig/rig.sh" --job |
+    tee -a "$work/results"
+passed=$(grep -c '^PASS' "$work/results")
+failed=$(grep -c '^FAIL' "$work/results")
+echo "$passed passed, $failed failed, $(($(date +%s) - start)) seconds"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 2 ]
