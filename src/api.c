@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "heap.h"
 #include "misuse.h"
+#include "oom.h"
 #include "process.h"
 #include "secure.h"
 #include "stats.h"
@@ -22,10 +23,11 @@
 
 void (*mx_api_find_next)(struct mx_api_next *next);
 
-static void *
-no_memory(void)
+MX_COLD static void *
+no_memory(size_t n)
 {
 	errno = ENOMEM;
+	mx_oom_explain(n);
 	return NULL;
 }
 
@@ -115,7 +117,7 @@ take_small(unsigned c)
 	if (p == NULL)
 		p = mx_cache_refill(cache, c);
 	mx_process_done(cache);
-	return p != NULL ? p : no_memory();
+	return p != NULL ? p : no_memory(mx_class_size(c));
 }
 
 MX_COLD static void *
@@ -125,7 +127,7 @@ take_secure(size_t n, size_t align, bool *zero)
 	void *p = mx_secure_take(cache, n, align, zero);
 
 	mx_process_done(cache);
-	return p != NULL ? p : no_memory();
+	return p != NULL ? p : no_memory(n);
 }
 
 static void *
@@ -135,11 +137,11 @@ take_large(size_t n, size_t align, bool *zero)
 
 	mx_process_init();
 	if (n > PTRDIFF_MAX)
-		return no_memory();
+		return no_memory(n);
 	if (MX_UNLIKELY(mx_conf.secure))
 		return take_secure(n, align, zero);
 	s = mx_heap_take_large(n, align, zero);
-	return s != NULL ? s->base : no_memory();
+	return s != NULL ? s->base : no_memory(n);
 }
 
 MX_NOINLINE void *
@@ -150,7 +152,7 @@ mx_malloc_slow(size_t n)
 	if (mx_conf.secure && mx_cache_own != NULL) {
 		void *p = mx_secure_take(mx_cache_own, n, 0, &zero);
 
-		return MX_LIKELY(p != NULL) ? p : no_memory();
+		return MX_LIKELY(p != NULL) ? p : no_memory(n);
 	}
 	mx_process_init();
 	if (MX_UNLIKELY(mx_conf.secure))
@@ -293,7 +295,7 @@ mx_calloc(size_t count, size_t size)
 	void *p;
 
 	if (__builtin_mul_overflow(count, size, &n))
-		return no_memory();
+		return no_memory(SIZE_MAX);
 	p = n <= MX_CLASS_MAX ? mx_malloc(n) : take_large(n, MX_PAGE, &zero);
 	if (p != NULL)
 		mx_sys_clear(p, n, zero);
@@ -329,10 +331,10 @@ resize_large(struct mx_span *s, size_t n)
 	if (n < old || old < MOVE_MIN)
 		return copy_block(s->base, old, n);
 	if (n > PTRDIFF_MAX)
-		return no_memory();
+		return no_memory(n);
 	t = mx_heap_take_large(n, MX_PAGE, &zero);
 	if (t == NULL)
-		return no_memory();
+		return no_memory(n);
 	if (!mx_conf.move || mx_sys_move(t->base, s->base, old) != 0)
 		memcpy(t->base, s->base, old);
 	mx_heap_give(s);
@@ -416,7 +418,7 @@ mx_reallocarray(void *p, size_t count, size_t size)
 	size_t n;
 
 	if (__builtin_mul_overflow(count, size, &n))
-		return no_memory();
+		return no_memory(SIZE_MAX);
 	return mx_realloc(p, n);
 }
 
@@ -494,7 +496,7 @@ mx_pvalloc(size_t n)
 {
 	mx_process_init();
 	if (n > PTRDIFF_MAX)
-		return no_memory();
+		return no_memory(n);
 	return take_aligned(mx_sys_facts.page,
 	    mx_align_up(mx_max(n, 1), mx_sys_facts.page));
 }

@@ -59,6 +59,8 @@ static const struct option options[] = {
 	    "guard pages, checked tails, wiped and late reused blocks", NULL },
 	{ "explain_fault", BOOL, AT(explain_fault), 0, 1, 0,
 	    "say on SIGSEGV and SIGBUS what was hit", NULL },
+	{ "explain_oom", BOOL, AT(explain_oom), 0, 1, 0,
+	    "say which limit refused memory", NULL },
 	{ "on_misuse", WORD, AT(on_misuse), 0, 1, MX_CONF_ABORT,
 	    "when the program misuses a block: abort, or report and go on",
 	    misuse_words },

@@ -26,6 +26,7 @@ struct mx_conf {
 	bool brk;
 	bool secure;
 	bool explain_fault;
+	bool explain_oom;
 	size_t arena;           /* bytes */
 	size_t dirty_min;       /* bytes */
 	size_t dirty_percent;

@@ -22,6 +22,7 @@ libcore_la_SOURCES = \
 	%D%/meta.h %D%/meta.c \
 	%D%/secure.h %D%/secure.c \
 	%D%/fault.h %D%/fault.c \
+	%D%/oom.h %D%/oom.c \
 	%D%/span.h %D%/span.c \
 	%D%/messages.h %D%/misuse.h %D%/misuse.c \
 	%D%/pagemap.h %D%/pagemap.c \

@@ -61,7 +61,13 @@ X(14, FAULT, "the program touched memory that it must not touch", \
 "that the program ran past the end of a block, or in front of it. Reserved address\n" \
 "space and pages that hold no block are reached by pointers that were never right,\n" \
 "or whose block was freed long ago. The process ends by the signal, or goes on in\n" \
-"the program's own handler.\n")
+"the program's own handler.\n") \
+X(15, REFUSED, "the system refused memory", \
+"malloc gave NULL and ENOMEM, and explain_oom:true says which limit was in the\n" \
+"way: RLIMIT_AS (ulimit -v) and RLIMIT_DATA (ulimit -d) of the process, the number\n" \
+"of mappings (vm.max_map_count), what the system promises to all processes\n" \
+"(vm.overcommit_memory), or the request itself. A cgroup's limit refuses nothing:\n" \
+"it ends the process when the memory is touched.\n")
 
 #define MX_MESSAGE_ENUM(number, name, brief, full) MX_MESSAGE_##name = number,
 

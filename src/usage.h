@@ -30,4 +30,18 @@ int mx_usage_own(struct mx_usage *u);
  * or an errno value; then *U is what mx_usage_own made of it.  */
 int mx_usage_all(struct mx_usage *u);
 
+/* What keeps a process from more memory.  */
+enum mx_limit {
+	MX_LIMIT_UNKNOWN,
+	MX_LIMIT_REQUEST,       /* no address space is that large */
+	MX_LIMIT_ADDRESS,       /* RLIMIT_AS */
+	MX_LIMIT_DATA,          /* RLIMIT_DATA */
+	MX_LIMIT_MAPS,          /* the number of mappings */
+	MX_LIMIT_COMMIT         /* what the system promises to all processes */
+};
+
+/* Which one keeps this process from N bytes more; *LIMIT and *USED are bytes, for
+ * MX_LIMIT_MAPS numbers.  Slow.  */
+enum mx_limit mx_usage_limit(size_t n, size_t *limit, size_t *used);
+
 #endif /* MX_USAGE_H */

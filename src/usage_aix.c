@@ -81,3 +81,12 @@ mx_usage_all(struct mx_usage *u)
 	}
 	return 0;
 }
+
+/* Limits on AIX (ulimit -d, -v, paging space) are told apart in no way that is
+ * known here for certain.  */
+enum mx_limit
+mx_usage_limit(size_t n, size_t *limit, size_t *used)
+{
+	*limit = *used = 0;
+	return n > PTRDIFF_MAX ? MX_LIMIT_REQUEST : MX_LIMIT_UNKNOWN;
+}

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -218,4 +219,121 @@ mx_usage_all(struct mx_usage *u)
 	}
 	errno = saved;
 	return e;
+}
+
+/* ---- limits ---- */
+
+/* The number behind NAME in a file of lines "Name:   number kB"; 0: none.  */
+static size_t
+named_number(const char *text, const char *name)
+{
+	const char *p = strstr(text, name);
+
+	if (p == NULL)
+		return 0;
+	for (p += strlen(name); *p == ' ' || *p == ':';)
+		p++;
+	return next_number(&p);
+}
+
+static size_t
+number_in(const char *path)
+{
+	char text[32];
+	const char *p = text;
+
+	return read_text(AT_FDCWD, path, text, sizeof text) == 0 ?
+	    next_number(&p) : 0;
+}
+
+static size_t
+count_maps(void)
+{
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	char text[4 * MX_KIB];
+	size_t lines = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	while ((n = read(fd, text, sizeof text)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			lines += text[i] == '\n';
+	close(fd);
+	return lines;
+}
+
+/* What memaix may have to take for N bytes: aligned, and with records.  */
+static size_t
+with_margin(size_t n)
+{
+	return n + mx_max(n, 8 * MX_MIB);
+}
+
+/* Is USED + N beyond the limit WHICH?  */
+static bool
+is_beyond(int which, size_t used, size_t n, size_t *limit)
+{
+	struct rlimit r;
+
+	if (getrlimit(which, &r) != 0 || r.rlim_cur == RLIM_INFINITY)
+		return false;
+	*limit = (size_t)r.rlim_cur;
+	return used >= *limit || with_margin(n) > *limit - used;
+}
+
+/* What the system promises.  */
+static enum mx_limit
+find_commit(size_t n, size_t *limit, size_t *used)
+{
+	char text[2 * MX_KIB];
+	size_t strict = number_in("/proc/sys/vm/overcommit_memory");
+
+	if (read_text(AT_FDCWD, "/proc/meminfo", text, sizeof text) != 0)
+		return MX_LIMIT_UNKNOWN;
+	*limit = named_number(text, "CommitLimit") * MX_KIB;
+	*used = named_number(text, "Committed_AS") * MX_KIB;
+	if (strict == 2 && *used + with_margin(n) > *limit)
+		return MX_LIMIT_COMMIT;
+	*limit = *used = 0;
+	return MX_LIMIT_UNKNOWN;
+}
+
+static enum mx_limit
+find_limit(size_t n, size_t *limit, size_t *used)
+{
+	size_t page = getauxval(AT_PAGESZ);
+	size_t figure[7] = { 0 };
+	char text[128];
+	const char *p = text;
+
+	if (n > PTRDIFF_MAX)
+		return MX_LIMIT_REQUEST;
+	/* "size resident shared text lib data dt", in pages.  */
+	if (read_text(AT_FDCWD, "/proc/self/statm", text, sizeof text) == 0)
+		for (size_t i = 0; i < 7; i++)
+			figure[i] = next_number(&p) * page;
+	*used = figure[0];
+	if (is_beyond(RLIMIT_AS, *used, n, limit))
+		return MX_LIMIT_ADDRESS;
+	*used = figure[5];
+	if (is_beyond(RLIMIT_DATA, *used, n, limit))
+		return MX_LIMIT_DATA;
+	*limit = number_in("/proc/sys/vm/max_map_count");
+	*used = count_maps();
+	if (*limit > 0 && *used + 4 > *limit)
+		return MX_LIMIT_MAPS;
+	return find_commit(n, limit, used);
+}
+
+enum mx_limit
+mx_usage_limit(size_t n, size_t *limit, size_t *used)
+{
+	int saved = errno;
+	enum mx_limit which;
+
+	*limit = *used = 0;
+	which = find_limit(n, limit, used);
+	errno = saved;
+	return which;
 }

@@ -39,7 +39,8 @@ static const struct truth {
 	{ "huge", &mx_conf.huge, false },
 	{ "brk", &mx_conf.brk, false },
 	{ "secure", &mx_conf.secure, false },
-	{ "explain_fault", &mx_conf.explain_fault, false }
+	{ "explain_fault", &mx_conf.explain_fault, false },
+	{ "explain_oom", &mx_conf.explain_oom, false }
 };
 
 #define N_NUMBERS (int)(sizeof numbers / sizeof numbers[0])

@@ -4,6 +4,8 @@
  *                     none), what the line must say
  *   fault NAME        do it
  *
+ * Others, which oom.sh names, ask for more memory than there is.
+ *
  * Runs with any malloc.  tests/fault.sh says which line must come.
  *
  * SPDX-License-Identifier: MIT  */
@@ -215,6 +217,48 @@ protected_small(void)
 	peek(p + 100);
 }
 
+/* ---- for oom.sh ---- */
+
+/* Until there is no more; then it must still work. */
+static void
+eat(void)
+{
+	void **first = NULL, **p;
+
+	while ((p = malloc(PLAIN_MIB)) != NULL) {
+		*p = first;
+		first = p;
+	}
+	while (first != NULL) {
+		p = *first;
+		free(first);
+		first = p;
+	}
+	puts(malloc(PLAIN_MIB) != NULL ? "works again" : "broken");
+}
+
+static void
+eat_mappings(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int prot = PROT_READ;
+
+	while (mmap(NULL, page, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+	    MAP_FAILED)
+		prot ^= PROT_WRITE;
+	while (malloc(PLAIN_MIB) != NULL)
+		continue;
+}
+
+static void
+ask_too_much(void)
+{
+	volatile size_t n = SIZE_MAX / 2 + 1;
+
+	if (malloc(n) != NULL)
+		exit(1);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -249,9 +293,25 @@ static const struct {
 	    "byte 100 of block" },
 };
 
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} refusals[] = {
+	{ "eat", eat },
+	{ "eat-mappings", eat_mappings },
+	{ "ask-too-much", ask_too_much },
+};
+
 int
 main(int argc, char **argv)
 {
+	for (size_t i = 0; argc > 1 && i < sizeof refusals /
+	    sizeof refusals[0]; i++) {
+		if (strcmp(refusals[i].name, argv[1]) == 0) {
+			refusals[i].fn();
+			return 0;
+		}
+	}
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		if (argc < 2) {
 			printf("%s|%s|%d|%s\n", cases[i].name, cases[i].options,

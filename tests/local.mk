@@ -50,6 +50,7 @@ script_tests = \
 	%D%/stats.sh \
 	%D%/misuse.sh \
 	%D%/fault.sh \
+	%D%/oom.sh \
 	%D%/aix-objects.sh \
 	%D%/ppc64.sh \
 	%D%/sanitize.sh \
