@@ -211,6 +211,7 @@ MX_COLD static void
 free_cold(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache;
+	int saved = errno;
 
 	if (is_foreign(s, p)) {
 		free_foreign(p);
@@ -222,12 +223,14 @@ free_cold(void *p, struct mx_span *s)
 		mx_heap_give(s);
 		return;
 	}
+	/* A thread whose first call this is gets its cache, or does not.  */
 	cache = mx_process_cache();
 	if (mx_conf.secure)
 		mx_secure_put(cache, s, p);
 	else
 		mx_cache_put_remote(cache, s, p);
 	mx_process_done(cache);
+	errno = saved;
 }
 
 MX_NOINLINE void
@@ -316,6 +319,24 @@ copy_block(void *p, size_t old, size_t n)
 	return q;
 }
 
+/* The first N bytes at OLD go to the block T; false: T is lost, OLD is what it was.
+ * BYTES: how many of them matter.  */
+static bool
+move_block(struct mx_span *t, char *old, size_t n, size_t bytes)
+{
+	int e = mx_conf.move ? mx_sys_move(t->base, old, n) : ENOSYS;
+
+	if (MX_UNLIKELY(e == EFAULT)) {
+		(void)mx_heap_resize(t, n);
+		mx_heap_lose(t);
+		(void)no_memory(n);
+		return false;
+	}
+	if (e != 0)
+		memcpy(t->base, old, bytes);
+	return true;
+}
+
 /* A large block of another size: in place, else by moving its pages, else by
  * copying.  */
 static void *
@@ -335,8 +356,8 @@ resize_large(struct mx_span *s, size_t n)
 	t = mx_heap_take_large(n, MX_PAGE, &zero);
 	if (t == NULL)
 		return no_memory(n);
-	if (!mx_conf.move || mx_sys_move(t->base, s->base, old) != 0)
-		memcpy(t->base, s->base, old);
+	if (!move_block(t, s->base, old, old))
+		return NULL;
 	mx_heap_give(s);
 	return t->base;
 }
@@ -368,8 +389,8 @@ resize_secure(struct mx_span *s, void *p, size_t n)
 	if (q == NULL)
 		return NULL;
 	/* Whole pages: what lies behind the block's end in them is zero.  */
-	if (mx_sys_move(q, p, old) != 0)
-		memcpy(q, p, s->bytes);
+	if (!move_block(mx_pagemap_get(q), p, old, s->bytes))
+		return NULL;
 	mx_free(p);
 	return q;
 }

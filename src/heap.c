@@ -461,6 +461,7 @@ mx_heap_close(struct mx_span *s)
 	size_t n = (size_t)s->pages << MX_PAGE_SHIFT;
 	size_t dirty = s->pages;
 	bool closed = false;
+	int saved = errno;
 
 	mx_lock(&lock);
 	end_use(s);
@@ -478,16 +479,30 @@ mx_heap_close(struct mx_span *s)
 	else
 		give_run(s, dirty, now());
 	mx_unlock(&lock);
+	errno = saved;          /* free keeps it, whatever the kernel refused */
 	return closed;
+}
+
+void
+mx_heap_lose(struct mx_span *s)
+{
+	mx_lock(&lock);
+	end_use(s);
+	mx_pagemap_mark_ready(s->base, s->pages, false);
+	s->state = MX_SPAN_BUSY;
+	mx_unlock(&lock);
 }
 
 void
 mx_heap_open(struct mx_span *s)
 {
+	int saved = errno;
+
 	mx_lock(&lock);
 	if (mx_sys_map(s->base, (size_t)s->pages << MX_PAGE_SHIFT) == 0)
 		give_run(s, 0, now());
 	mx_unlock(&lock);
+	errno = saved;
 }
 
 /* Take NEED pages behind S, from a free run or from address space that no one

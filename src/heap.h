@@ -47,6 +47,10 @@ void mx_heap_give(struct mx_span *s);
  * mx_heap_give.  */
 bool mx_heap_close(struct mx_span *s);
 
+/* The pages of the LARGE block S are None: its address space is out of use for
+ * ever.  */
+void mx_heap_lose(struct mx_span *s);
+
 /* A closed block's address space becomes free.  */
 void mx_heap_open(struct mx_span *s);
 

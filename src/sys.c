@@ -223,6 +223,8 @@ mx_sys_move(void *new_, void *old, size_t n)
 	e = sysMoveOS(new_, old, n);
 	if (e == ENOSYS || e == EINVAL)
 		mx_store(&mx_sys_facts.no_move, true, RELAXED);
+	if (e == EFAULT)
+		move_bytes(&mx_sys_account.ready, NULL, n);
 	count_call(e == 0);
 	return e;
 }

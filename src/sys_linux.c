@@ -279,10 +279,21 @@ sysMoveOS(void *new_, void *old, size_t n)
 #ifdef MREMAP_DONTUNMAP
 	/* DONTUNMAP (Linux 5.7) leaves the old range mapped and empty, so there
 	 * is no moment at which another thread could map into a hole.  */
+	int e;
+
 	if (mremap(old, n, n, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-	    new_) == MAP_FAILED)
-		return errno;
-	return 0;
+	    new_) != MAP_FAILED)
+		return 0;
+	e = errno;
+	if (e != ENOMEM)
+		return e;
+	/* The kernel unmaps the new range first and then looks at limits, which
+	 * may be lower than when this memory was got.  If the range is still
+	 * there, this is refused with EEXIST.  */
+	if (mmap(new_, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
+	    MAP_FIXED_NOREPLACE, -1, 0) == new_ || errno == EEXIST)
+		return e;
+	return EFAULT;
 #else
 	(void)new_;
 	(void)old;

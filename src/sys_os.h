@@ -128,7 +128,7 @@ uint64_t sysClockOS(void);
 /* Ready -> Ready at another address, and the old range is Ready and zero: move
  * the pages of [OLD, OLD+N) to [NEW, NEW+N), which is Ready and whose bytes are
  * given up.  0, or an errno value and nothing happened (ENOSYS where the system
- * has no such call).  */
+ * has no such call; EFAULT: NEW is None now).  */
 int sysMoveOS(void *new_, void *old, size_t n);
 
 /* A memory fault, as the processor and the kernel tell it.  */

@@ -272,6 +272,34 @@ START_TEST(test_realloc_moves)
 }
 END_TEST
 
+/* Linux can unmap where a block was to move, and then refuse to move it.  */
+START_TEST(test_realloc_breaks)
+{
+	size_t n = 3 * MX_MIB;
+	char *p;
+	void *wall;
+
+	options.move_breaks = true;
+	start();
+	mx_process_start();
+	mx_conf.secure = _i;
+	p = mx_malloc(n);
+	wall = mx_malloc(MX_MIB);
+	memset(p, 7, n);
+	fake_os_refuse(FAKE_MOVE, 1, true);
+	expect_no_memory(mx_realloc(p, 2 * n + 12345));
+	ck_assert(is_all(p, n, 7));
+	ck_assert_uint_eq(fake_os_calls(FAKE_MOVE), 1);
+	fake_os_refuse_nothing();
+	p = mx_realloc(p, 3 * n);
+	ck_assert_ptr_nonnull(p);
+	ck_assert(is_all(p, n, 7));
+	mx_free(p);
+	mx_free(wall);
+	expect_accounts();
+}
+END_TEST
+
 START_TEST(test_trim)
 {
 	void *p = mx_malloc(MX_MIB);
@@ -399,5 +427,7 @@ main(void)
 	tcase_add_test(tc, test_foreign);
 	tcase_add_test(tc, test_foreign_alone);
 	tcase_add_loop_test(tc, test_foreign_misuse, 0, 4);
+	tc = add_case(s, "broken");
+	tcase_add_loop_test(tc, test_realloc_breaks, 0, 2);
 	return run(s);
 }

@@ -133,6 +133,24 @@ START_TEST(test_no_cache)
 }
 END_TEST
 
+/* free keeps errno, even where it is a thread's first call and there is no memory
+ * for a cache.  */
+START_TEST(test_free_without_cache)
+{
+	void *p = mx_malloc(100);
+
+	mx_cache_self = &mx_cache_empty;
+	mx_cache_own = NULL;
+	fake_os_refuse(FAKE_ALLOC, 1, true);
+	while (mx_cache_new() != NULL)
+		continue;
+	errno = 1234;
+	mx_free(p);
+	ck_assert_int_eq(errno, 1234);
+	ck_assert_ptr_eq(mx_cache_self, &mx_cache_empty);
+}
+END_TEST
+
 /* Threads.  */
 
 static void *
@@ -435,6 +453,7 @@ main(void)
 	tcase_add_test(tc, test_start_is_silent);
 	tcase_add_test(tc, test_start_says);
 	tcase_add_test(tc, test_no_cache);
+	tcase_add_test(tc, test_free_without_cache);
 	tcase_add_test(tc, test_threads_reuse);
 	tcase_add_test(tc, test_unwatched);
 	tcase_add_test(tc, test_after_the_end);

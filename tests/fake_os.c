@@ -205,6 +205,11 @@ move(char *to, char *from, size_t n)
 {
 	int e = begin(FAKE_MOVE, to, n, FAKE_BIT(FAKE_READY));
 
+	if (e == ENOMEM && fake.is.move_breaks) {
+		fake_zero(to, n);
+		fake_become(to, n, FAKE_NONE);
+		return EFAULT;
+	}
 	if (e != 0)
 		return e;
 	if (!fake_is_legal(FAKE_MOVE, from, n, FAKE_BIT(FAKE_READY)))
@@ -277,8 +282,7 @@ sysResidentOS(void *v, size_t n)
 
 	fake_enter();
 	if (!fake_is_refused(FAKE_RESIDENT) &&
-	    fake_is_legal(FAKE_RESIDENT, v, n, FAKE_BIT(FAKE_PREPARED) |
-	    FAKE_BIT(FAKE_READY)))
+	    fake_is_legal(FAKE_RESIDENT, v, n, FAKE_OURS))
 		resident = fake_resident(v, n);
 	fake_leave();
 	return resident;

@@ -55,6 +55,7 @@ struct fake_os_options {
 	bool prepared_faults;   /* Prepared pages fault until sysUsedOS */
 	bool granted;           /* sysHugePageOS says GRANTED, not HINTED */
 	bool no_move;           /* sysMoveOS is ENOSYS */
+	bool move_breaks;       /* a move that is refused is EFAULT */
 	bool secure;            /* what sysSecureOS says */
 	bool trap;              /* abort at a wrong edge, for a debugger */
 };

@@ -229,6 +229,41 @@ limit_changes(void)
 	}
 }
 
+/* A limit below what is in use already: a block that cannot grow stays.  The free
+ * memory beside it is enough for most, so that it is moved rather than refused.  */
+static void
+limit_below_use(void)
+{
+	size_t now;
+
+	get_table();
+	for (int i = 0; i < 16; i++)
+		if (!allocate_one(1200000 + (size_t)i * 4096))
+			survive_end(99, "no memory");
+	for (int i = 0; i < 16; i += 2)
+		free(malloc(6 * PLAIN_MIB));
+	now = read_proc("/proc/self/status", "VmSize:") * 1024;
+	set_limit(RLIMIT_AS, now - 8 * PLAIN_MIB);
+	for (size_t i = 0; i < count; i++) {
+		struct block *b = &blocks[i];
+		char *p = realloc(b->p, b->n + PLAIN_MIB);
+
+		if (p == NULL)
+			continue;
+		if (!plain_is_marked(p, b->n, b->n, b->n))
+			survive_fail("realloc lost bytes");
+		b->p = p;
+		b->n += PLAIN_MIB;
+		plain_mark(p, b->n, b->n);
+	}
+	check_all();
+	set_limit(RLIMIT_AS, RLIM_INFINITY);
+	if (!allocate_one(20 * PLAIN_MIB))
+		survive_fail("refused without a limit");
+	check_all();
+	free_from(0);
+}
+
 static void *
 work_under_limit(void *arg)
 {
@@ -371,6 +406,7 @@ static const struct survive_case cases[] = {
 	{ "limit-as", limit_as },
 	{ "limit-data", limit_data },
 	{ "limit-changes", limit_changes },
+	{ "limit-below-use", limit_below_use },
 	{ "limit-threads", limit_threads },
 	{ "map-count", map_count },
 	{ "overcommit", overcommit },
