@@ -229,6 +229,17 @@ limit_changes(void)
 	}
 }
 
+/* The stack counts too, and a process that needs more of it and gets none ends by
+ * SIGSEGV: it gets its part first.  */
+static void
+use_stack(void)
+{
+	volatile char room[256 * PLAIN_KIB];
+
+	for (size_t i = 0; i < sizeof room; i += 1024)
+		room[i] = 1;
+}
+
 /* A limit below what is in use already: a block that cannot grow stays.  The free
  * memory beside it is enough for most, so that it is moved rather than refused.  */
 static void
@@ -242,6 +253,7 @@ limit_below_use(void)
 			survive_end(99, "no memory");
 	for (int i = 0; i < 16; i += 2)
 		free(malloc(6 * PLAIN_MIB));
+	use_stack();
 	now = read_proc("/proc/self/status", "VmSize:") * 1024;
 	set_limit(RLIMIT_AS, now - 8 * PLAIN_MIB);
 	for (size_t i = 0; i < count; i++) {
