@@ -244,12 +244,17 @@ MX_HOT void
 mx_free_slow(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache = mx_cache_self;
+	int saved;
 
-	if (MX_LIKELY(s->state == MX_SPAN_SMALL && cache != &mx_cache_empty))
+	if (MX_LIKELY(s->state == MX_SPAN_SMALL && cache != &mx_cache_empty)) {
 		mx_cache_put_remote(cache, s, p);
-	else if (!mx_conf.secure || mx_cache_own == NULL ||
+		return;
+	}
+	saved = errno;
+	if (!mx_conf.secure || mx_cache_own == NULL ||
 	    !mx_secure_free(mx_cache_own, s, p))
 		free_cold(p, s);
+	errno = saved;
 }
 
 /* A block can be smaller than its class would have it: realloc leaves it where it

@@ -51,6 +51,7 @@ script_tests = \
 	%D%/misuse.sh \
 	%D%/fault.sh \
 	%D%/oom.sh \
+	%D%/fuzz.sh \
 	%D%/aix-objects.sh \
 	%D%/ppc64.sh \
 	%D%/sanitize.sh \
@@ -170,7 +171,22 @@ endif
 %C%_survive_limits_LDADD =
 %C%_survive_stack_LDADD =
 
+# The programs of tests/fuzz.sh: the core, and either kernel.
+if !OS_AIX
+check_PROGRAMS += %D%/fuzz_fake %D%/fuzz_real
+endif
+%C%_fuzz_fake_SOURCES = \
+	%D%/fuzz/fuzz_main.c %D%/fuzz/fuzz_os.h %D%/fuzz/fuzz_fake.c
+%C%_fuzz_fake_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/%D%
+%C%_fuzz_fake_LDADD = libcore.la libfake.la
+%C%_fuzz_real_SOURCES = \
+	%D%/fuzz/fuzz_main.c %D%/fuzz/fuzz_os.h %D%/fuzz/fuzz_real.c \
+	src/sys_linux.c src/signal_linux.c src/usage_linux.c
+%C%_fuzz_real_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/%D%
+%C%_fuzz_real_LDADD = libcore.la -ldl
+
 EXTRA_DIST += \
+	%D%/fuzz/corpus \
 	%D%/cxx_test.cc \
 	%D%/inject/calls.c %D%/inject/filter.c %D%/inject/refuse.c \
 	%D%/inject/work.c %D%/inject/work.py \
