@@ -305,15 +305,21 @@ sysMoveOS(void *new_, void *old, size_t n)
 /* A pthread key would be one of the program's 1024, and its destructor can run
  * before those that still call free.  glibc's hook for C++ thread locals
  * costs the program nothing.  */
-extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *)
-    __attribute__((weak));
+#ifdef PIC
+# define MAYBE __attribute__((weak))
+#else
+# define MAYBE          /* a weak name brings nothing in from libc.a */
+#endif
+extern int __cxa_thread_atexit_impl(void (*)(void *), void *, void *) MAYBE;
 extern void *__dso_handle;
 
 int
 sysThreadExitOS(void (*fn)(void *), void *arg)
 {
+#ifdef PIC
 	if (__cxa_thread_atexit_impl == NULL)
 		return ENOSYS;
+#endif
 	return __cxa_thread_atexit_impl(fn, arg, &__dso_handle) == 0 ? 0 :
 	    ENOMEM;
 }

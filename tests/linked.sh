@@ -73,6 +73,8 @@ preloaded grow-backward "$bin/grow_free" 1024 backward
 cd "$top_srcdir/tests" || exit 99
 in_each_way interface "$MX_CC" -pthread -O1 interface_test.c \
     interface_align.c interface_report.c interface_random.c
+# Ended threads' caches are taken back in each way: a static program once kept all.
+in_each_way churn "$MX_CC" -pthread -O1 thread_churn.c
 # Tools that look into a program that is linked with memaix.
 dir=$(dirname "$LIBMEMAIX")
 if command -v valgrind >/dev/null; then

@@ -53,7 +53,7 @@ script_tests = \
 	%D%/oom.sh \
 	%D%/fuzz.sh \
 	%D%/aix-objects.sh \
-	%D%/ppc64.sh \
+	%D%/emulated.sh \
 	%D%/sanitize.sh \
 	%D%/preload.sh
 
@@ -193,7 +193,9 @@ EXTRA_DIST += \
 	%D%/survive/own.c %D%/survive/plugin.c \
 	%D%/aix/imports.allow \
 	%D%/aix/build.sh %D%/aix/ld.sh %D%/aix/rig.sh %D%/aix/faults.sh \
-	%D%/aix/doctor.sh \
+	%D%/aix/doctor.sh %D%/aix/prove_rig.sh %D%/aix/prove.sh \
+	%D%/aix/prove_probe.c %D%/aix/prove_user.c \
+	%D%/aix/prove_user_main.c \
 	%D%/aix/aix_test.c %D%/aix/fake_errno.h \
 	%D%/aix/xcoff.h %D%/aix/xload.h \
 	%D%/aix/xfile.c %D%/aix/xload.c %D%/aix/xmain.c \

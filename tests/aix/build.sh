@@ -23,6 +23,19 @@ aix_core()
 
 aix_sources="$(aix_core | tr '\n' ' ')extras sys_aix usage_aix signal_aix override_aix"
 
+# The width of everything: of a program, what AIX calls libc's member, and ours.
+aix_width()
+{
+	aix_bits=$1
+	case $1 in
+	64)	aix_target=powerpc64-ibm-aix7.2.0.0
+		aix_libc=shr_64.o aix_threads=shr_xpg5_64.o ;;
+	32)	aix_target=powerpc-ibm-aix7.2.0.0
+		aix_libc=shr.o aix_threads=shr_xpg5.o ;;
+	esac
+}
+aix_width 64
+
 # aix_compile FILE.c OBJECT FLAG...: no zero-initialized thread-local data in
 # .bss: GNU ld loses it.
 aix_compile()
@@ -30,7 +43,7 @@ aix_compile()
 	aix_from=$1
 	aix_to=$2
 	shift 2
-	"$aix_cc" --target=powerpc64-ibm-aix7.2.0.0 -nostdlibinc \
+	"$aix_cc" --target="$aix_target" -nostdlibinc \
 	    -I"$top_srcdir/tests/aix/include" -I"$top_srcdir/include" \
 	    -I"$aix_src" -ffreestanding \
 	    -fno-zero-initialized-in-bss -std=gnu11 -O2 -Wall -Wextra \
@@ -62,8 +75,12 @@ aix_imports()
 	for aix_f in ${aix_more-}; do
 		echo "$aix_f" >>"$1/libpthreads.names"
 	done
-	{ echo '#!libc.a(shr_64.o)'; cat "$1/libc.names"; } >"$1/libc.imp"
-	{ echo '#!libpthreads.a(shr_xpg5_64.o)'
+	if [ "$aix_bits" = 32 ]; then
+		sed -n 's/^[a-z]*32 //p' \
+		    "$top_srcdir/tests/aix/imports.allow" >>"$1/libc.names"
+	fi
+	{ echo "#!libc.a($aix_libc)"; cat "$1/libc.names"; } >"$1/libc.imp"
+	{ echo "#!libpthreads.a($aix_threads)"
 	  cat "$1/libpthreads.names"; } >"$1/libpthreads.imp"
 	{ echo '.__tls_get_addr 0x10000'
 	  echo '.__tls_get_mod 0x10040'; } >"$1/tls.imp"
@@ -77,7 +94,7 @@ aix_link_shared()
 	aix_to=$3
 	aix_exports=$4
 	shift 4
-	"$aix_ld" -b64 -bM:SRE -bnoentry -bE:"$aix_exports" \
+	"$aix_ld" -b"$aix_bits" -bM:SRE -bnoentry -bE:"$aix_exports" \
 	    -bI:"$aix_folder/libc.imp" -bI:"$aix_folder/libpthreads.imp" \
 	    -bI:"$aix_folder/tls.imp" "$@" "$aix_folder"/*.o -o "$aix_to"
 }
@@ -85,15 +102,15 @@ aix_link_shared()
 # aix_link_products LD FOLDER: both libraries, from the same objects.
 aix_link_products()
 {
-	aix_link_shared "$1" "$2" "$2/shr_64.o.so" \
+	aix_link_shared "$1" "$2" "$2/$aix_libc.so" \
 	    "$top_srcdir/src/libmemaix_aix.sym" \
 	    -binitfini:mx_override_start:mx_override_end || return
-	aix_link_shared "$1" "$2" "$2/mem64.o.so" \
+	aix_link_shared "$1" "$2" "$2/mem$aix_bits.o.so" \
 	    "$top_srcdir/src/libmemaix_user.sym" || return
 	rm -f "$2"/*.a
-	(cd "$2" && mkdir -p members && cp shr_64.o.so members/shr_64.o &&
-	    cp mem64.o.so members/mem64.o &&
-	    "$aix_ar" --format=bigarchive rcs libmemaix.a members/shr_64.o &&
+	(cd "$2" && mkdir -p members && cp "$aix_libc.so" "members/$aix_libc" &&
+	    cp "mem$aix_bits.o.so" "members/mem$aix_bits.o" &&
+	    "$aix_ar" --format=bigarchive rcs libmemaix.a "members/$aix_libc" &&
 	    "$aix_ar" --format=bigarchive rcs libmemaix_user.a \
-	    members/mem64.o)
+	    "members/mem$aix_bits.o")
 }

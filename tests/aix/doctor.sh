@@ -6,7 +6,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 
-: "${top_srcdir:?}" "${work:?}"
+: "${top_srcdir:?}" "${work:?}" "${ld:?}" "${aix_cc:?}"
 
 build_doctor()
 {
@@ -34,8 +34,8 @@ extern int puts(const char *); int main(void) { return puts("x"); }' >own.c
 	echo malloc >own.exp
 	aix_compile none.c none.o -Wno-missing-prototypes &&
 	aix_compile own.c own.o -fno-builtin &&
-	"$aix_cc" --target=powerpc-ibm-aix7.2.0.0 -ffreestanding -c own.c \
-	    -fno-builtin -w -o own32.o &&
+	aix_width 32 && aix_compile own.c own32.o -fno-builtin &&
+	aix_width 64 &&
 	"$ld" -b64 -e main none.o -o static &&
 	"$ld" -b64 -e main own.o -bE:own.exp -bI:"$work/libc.imp" -o own &&
 	"$ld" -b32 -e main own32.o -bI:libc32.imp -o narrow &&

@@ -90,31 +90,20 @@ done
 part "mappings, disclaim, pages, limits"
 if show "$cc" $m64 -D_ALL_SOURCE -o "$tmp/probe" "$here/prove_probe.c" \
     -lpthreads && [ -x "$tmp/probe" ]; then
-	for question in disclaim map 64k rss next limit; do
+	for question in disclaim map none 64k rss next limit; do
 		show "$tmp/probe" $question
 	done
 	echo "+ the same with XPG_SUS_ENV=ON"
 	XPG_SUS_ENV=ON "$tmp/probe" map
 	echo "+ the same with PSALLOC=early"
 	PSALLOC=early "$tmp/probe" map
+	PSALLOC=early "$tmp/probe" none
 	echo "+ the same with 64K data"
 	LDR_CNTRL=DATAPSIZE=64K "$tmp/probe" disclaim
 fi
 
 part "MALLOCTYPE=user:"
-cat >"$tmp/user.exp" <<'END'
-__malloc__
-__free__
-__realloc__
-__calloc__
-__mallopt__
-__mallinfo__
-__malloc_init__
-__malloc_start__
-__malloc_prefork_lock__
-__malloc_postfork_unlock__
-__posix_memalign__
-END
+grep '^__' "$here/../../src/libmemaix_user.sym" >"$tmp/user.exp"
 show "$cc" $m64 -D_ALL_SOURCE -c -o "$tmp/user.o" "$here/prove_user.c"
 show ld -b64 -o "$tmp/mem64.o" "$tmp/user.o" "-bE:$tmp/user.exp" -bM:SRE \
     -bnoentry -lpthreads -lc

@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#if __has_include(<sys/procfs.h>)
+# include <fcntl.h>
+# include <sys/procfs.h>
+#endif
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/vminfo.h>
@@ -111,6 +115,12 @@ ask_map(void)
 	printf("map.over=%s errno %d byte %d\n", w == v ? "replaced" :
 	    "refused", errno, v[0]);
 	printf("map.page=%lu\n", page_of(v));
+}
+
+/* How much address space can be reserved?  */
+static void
+ask_none(void)
+{
 	for (size_t gib = 1; gib <= 1024; gib *= 4)
 		printf("map.none.%luG=%s\n", (unsigned long)gib,
 		    map(gib << 30, PROT_NONE, 0) != NULL ? "yes" : "no");
@@ -150,6 +160,26 @@ ask_limit(void)
 	    "counted" : "not counted");
 }
 
+/* pr_rssize, in KiB; 0 where there is no such file.  */
+static unsigned long
+psinfo_rss(void)
+{
+	unsigned long rss = 0;
+#if __has_include(<sys/procfs.h>)
+	struct psinfo info;
+	char name[40];
+	int fd;
+
+	snprintf(name, sizeof name, "/proc/%ld/psinfo", (long)getpid());
+	fd = open(name, O_RDONLY);
+	if (fd >= 0 && read(fd, &info, sizeof info) == sizeof info)
+		rss = (unsigned long)info.pr_rssize;
+	if (fd >= 0)
+		close(fd);
+#endif
+	return rss;
+}
+
 /* 4: are mapped pages resident data?  */
 static void
 ask_rss(void)
@@ -157,6 +187,7 @@ ask_rss(void)
 	struct procentry64 before, after;
 	pid_t pid = getpid();
 	char *v = map(64 * MIB, PROT_READ | PROT_WRITE, 0);
+	unsigned long psinfo = psinfo_rss();
 
 	memset(&before, 0, sizeof before);
 	memset(&after, 0, sizeof after);
@@ -169,6 +200,7 @@ ask_rss(void)
 	printf("rss.drss=%llu then %llu\n",
 	    (unsigned long long)before.pi_drss,
 	    (unsigned long long)after.pi_drss);
+	printf("rss.psinfo=%lu then %lu\n", psinfo, psinfo_rss());
 	printf("rss.size=%llu then %llu\n",
 	    (unsigned long long)before.pi_size,
 	    (unsigned long long)after.pi_size);
@@ -196,6 +228,7 @@ main(int argc, char **argv)
 		void (*ask)(void);
 	} asks[] = {
 		{ "disclaim", ask_disclaim }, { "map", ask_map },
+		{ "none", ask_none },
 		{ "64k", ask_64k }, { "rss", ask_rss }, { "next", ask_next },
 		{ "limit", ask_limit }
 	};

@@ -255,6 +255,24 @@ aix_getprocs64(struct aix_procentry64 *p, int size, void *fds, int fd_size,
 
 char **aix_environ;
 
+static int
+aix_setenv(const char *name, const char *value, int over)
+{
+	int r = setenv(name, value, over);
+
+	aix_environ = environ;
+	return r;
+}
+
+static int
+aix_unsetenv(const char *name)
+{
+	int r = unsetenv(name);
+
+	aix_environ = environ;
+	return r;
+}
+
 static void
 aix_abort(void)
 {
@@ -329,7 +347,7 @@ const struct shim shim_libc[] = {
 	SAME(vsnprintf), SAME(puts), SAME(fputs), SAME(fputc), SAME(putchar),
 	SAME(fwrite), SAME(fflush), SAME(fclose), SAME(fileno),
 	SAME(fread), SAME(fgets), SAME(fscanf), SAME(perror), SAME(rewind),
-	SAME(tmpfile), SAME(getenv), SAME(setenv), SAME(unsetenv), SAME(qsort),
+	SAME(tmpfile), SAME(getenv), SAME(qsort),
 	SAME(write), SAME(read), SAME(close), SAME(pipe), SAME(dup), SAME(dup2),
 	SAME(unlink), SAME(mkstemp), SAME(mkdtemp), SAME(rmdir), SAME(lseek), SAME(getpid), SAME(getppid), SAME(getuid), SAME(geteuid),
 	SAME(getgid), SAME(getegid), SAME(_exit), SAME(alarm), SAME(setitimer),
@@ -338,6 +356,8 @@ const struct shim shim_libc[] = {
 	SHIM_AS("libc.a", ___memmove64, memmove),
 	SHIM_AS("libc.a", ___memset64, memset),
 	SHIM_AS("libc.a", environ, aix_environ),
+	SHIM_AS("libc.a", setenv, aix_setenv),
+	SHIM_AS("libc.a", unsetenv, aix_unsetenv),
 	SHIM_AS("libc.a", fopen, aix_fopen),
 	SHIM_AS("libc.a", exit, aix_exit),
 	SHIM_AS("libc.a", abort, aix_abort),

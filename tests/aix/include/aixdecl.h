@@ -26,6 +26,7 @@ extern int *_Errno(void);
 #define EINTR 4
 #define EAGAIN 11
 #define ENOMEM 12
+#define EFAULT 14
 #define EBUSY 16
 #define EINVAL 22
 #define ETIMEDOUT 78

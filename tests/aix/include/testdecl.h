@@ -152,7 +152,6 @@ int usleep(unsigned);
 #define F_SETFL 4
 #define FD_CLOEXEC 1
 #define EBADF 9
-#define EFAULT 14
 #define EMFILE 24
 #define EPIPE 32
 pid_t fork(void);
