@@ -136,18 +136,27 @@ fetch()
 	return 1
 }
 
-# tap FILE...: results of tests that print TAP, named by file and number.
+# tap FILE...: results of tests that print TAP, named by file and number; 0 is
+# the file as a whole.  Perl puts the file's name in front of the first line.
 tap()
 {
-	awk '/^(not )?ok [0-9]/ {
+	awk '{ sub(/^t\/[^ ]* \.+ /, "") }
+	FNR == 1 {
+		file = FILENAME
+		sub(/.*\//, "", file)
+		none = 0
+	}
+	/^1\.\.0 *# *[Ss][Kk][Ii][Pp]/ {
+		print "skip", file ":0"
+		none = 1
+	}
+	/^(not )?ok [0-9]/ && !none {
 		result = $1 == "ok" ? "pass" : "fail"
 		number = $1 == "ok" ? $2 : $3
 		if (tolower($0) ~ /# *todo/)
 			result = "todo"
 		else if (tolower($0) ~ /# *skip/)
 			result = "skip"
-		file = FILENAME
-		sub(/.*\//, "", file)
 		print result, file ":" number
 	}' "$@"
 }
@@ -167,7 +176,7 @@ prepare()
 	as_user touch built
 }
 
-# go WAY: run it, into WAY/.  Every line of results is a word and a test's name.
+# go WAY: run it, into WAY/.
 go()
 {
 	way=$1
@@ -177,10 +186,17 @@ go()
 	(cd "$way" && "run_$suite") >log 2>&1
 	mv log "$way/log"
 	echo $(($(date +%s) - $(cat start))) >"$way/seconds"
-	(cd "$way" && "results_$suite") |
-	    awk '{ name = $0; sub(/^[a-z]+ /, "", name)
-		n = ++count[name]; print $0 (n > 1 ? " #" n : "") }' \
-	    >"$way/results"
+}
+
+# results WAY: every line is a word and a test's name, made unique.
+results()
+{
+	(cd "$1" && "results_$suite") | awk '{
+		name = $0
+		sub(/^[a-z]+ /, "", name)
+		n = ++count[name]
+		print $0 (n > 1 ? " #" n : "")
+	}' >"$1/results"
 }
 
 count()
@@ -191,14 +207,20 @@ count()
 # compare: print the suite's line.
 compare()
 {
+	results with
+	results without
 	awk '{ name = $0; sub(/^[a-z]+ /, "", name) }
-	    FNR == NR { with[name] = $1; next }
-	    $1 == "pass" && with[name] != "pass" && with[name] != "skip" {
-		print (name in with ? with[name] : "gone"), name
-	    }
-	    $1 == "fail" && with[name] == "fail" { both++ }
-	    END { print both + 0 >"both" }' \
-	    with/results without/results >with/differences
+	    FNR == NR { without[name] = $1; next }
+	    { seen[name]; before = name in without ? without[name] : "gone" }
+	    $1 ~ /^f/ && before != $1 { print $1, name }
+	    $1 ~ /^todo/ && before == "pass" { print $1, name }
+	    $1 == "fail" && before == "fail" { both++ }
+	    END {
+		for (name in without)
+			if (without[name] == "pass" && !(name in seen))
+				print "gone", name
+		print both + 0 >"both"
+	    }' without/results with/results >with/differences
 	grep -rsa --exclude=reports 'memaix: ' with >with/reports
 	sed 's/^/abort of /' with/aborts >>with/reports 2>/dev/null
 	line=$(count pass with/results)" passed"
@@ -228,14 +250,17 @@ one()
 		echo "FAIL $suite (the library does not take hold)"
 		exit 1
 	}
-	[ -s without/results ] || go without
+	[ -s without/seconds ] || go without
 	go with
 	compare
 }
 
-cp "$lib" "$work/libmemaix.so.0" && lib=$work/libmemaix.so.0 || exit 99
-as_user "${MX_CC:-cc}" -std=gnu11 -O2 -fPIC -shared -o "$work/libaborts.so" \
-    "$here/suites/aborts.c" -ldl || exit 99
+# Under new names first: another run may have the old ones mapped.
+cp "$lib" "$tmp/libmemaix.so.0" &&
+    as_user "${MX_CC:-cc}" -std=gnu11 -O2 -fPIC -shared \
+	-o "$tmp/libaborts.so" "$here/suites/aborts.c" -ldl &&
+    mv -f "$tmp/libmemaix.so.0" "$tmp/libaborts.so" "$work" || exit 99
+lib=$work/libmemaix.so.0
 passed=0 failed=0 skipped=0
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $all
