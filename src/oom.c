@@ -35,11 +35,11 @@ static bool
 is_due(void)
 {
 	static unsigned lines;
-	static uint64_t next;
-	uint64_t now = sysClockOS();
+	static uint32_t next;           /* it wraps */
+	uint32_t now = (uint32_t)sysClockOS();
 
-	if (now < mx_load(&next, RELAXED) || mx_load(&lines, RELAXED) >=
-	    LINES_MAX)
+	if (mx_load(&lines, RELAXED) >= LINES_MAX || (mx_load(&lines,
+	    RELAXED) > 0 && (int32_t)(now - mx_load(&next, RELAXED)) < 0))
 		return false;
 	mx_store(&next, now + EVERY_MS, RELAXED);
 	return mx_add(&lines, 1, RELAXED) < LINES_MAX;

@@ -189,6 +189,27 @@ test_threads(void)
 	}
 }
 
+/* The program's own keys are behind memaix's; what they hold is not memaix's. */
+static void
+test_keys(void)
+{
+	static char mine[65536];
+	pthread_key_t key[2];
+	void *p;
+
+	memset(mine, 0x5a, sizeof mine);
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_key_create(&key[i], NULL) == 0 &&
+		    pthread_setspecific(key[i], mine) == 0);
+	p = malloc(100);
+	CHECK(p != NULL);
+	free(p);
+	for (size_t i = 0; i < sizeof mine; i++)
+		failures += mine[i] != 0x5a;
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_getspecific(key[i]) == mine);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -203,8 +224,10 @@ main(int argc, char **argv)
 	test_names();
 	test_foreign();
 	test_release();
-	if (!alone)
+	if (!alone) {
+		test_keys();
 		test_threads();
+	}
 	test_foreign();
 	test_calls();
 	printf("aix_test: %u failures\n", failures);

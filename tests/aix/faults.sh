@@ -43,7 +43,7 @@ list_faults()
 	# A key that is not ours.
 	if seed key cache.h 's/(pthread_key_t)(key - 1)/(pthread_key_t)key/'
 	then
-		run user fault-key '' 4096 stress_threads 2 fails=1 limit=60
+		run user fault-key '' 4096 aix_test user fails=1 limit=60
 	fi
 	# The kernel kept the pages, but they are taken for zero.
 	if seed zero sys_aix.c \
