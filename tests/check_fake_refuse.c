@@ -155,9 +155,13 @@ START_TEST(test_resident)
 	ck_assert_int_eq(sysUnusedOS(v, 300 * page), MX_RELEASE_ZERO);
 	ck_assert_uint_eq(sysResidentOS(v, 3000 * page), 900 * page);
 	fake_os_check();
+	/* Guards are part of a range.  */
 	v = make(FAKE_RESERVED, page);
+	ck_assert_uint_eq(sysResidentOS(v, page), 0);
+	ck_assert_int_eq(sysFreeOS(v, page), 0);
+	fake_os_check();
 	ck_assert_uint_eq(sysResidentOS(v, page), SIZE_MAX);
-	assert_wrong("sysResidentOS", "Reserved");
+	assert_wrong("sysResidentOS", "None");
 }
 END_TEST
 
