@@ -106,6 +106,7 @@ count_list(const struct mx_block *b, unsigned c)
 
 /* Half of a word that its owner may change meanwhile: not even 32-bit machines need
  * a library to read that at once.  */
+__attribute__((no_sanitize("thread")))
 static uint32_t
 low_half(const uint64_t *v)
 {

@@ -277,22 +277,29 @@ int
 sysMoveOS(void *new_, void *old, size_t n)
 {
 #ifdef MREMAP_DONTUNMAP
-	/* DONTUNMAP (Linux 5.7) leaves the old range mapped and empty, so there
+	/* In two steps, by way of a place that the kernel chooses.  Straight to
+	 * NEW, a range of several mappings (a fork and a program's madvise make
+	 * such) is moved piece by piece since Linux 6.17, and left half moved
+	 * when the kernel gives up between two; before that NEW is unmapped
+	 * before the kernel notices.  The first step does all or nothing.
+	 * DONTUNMAP (Linux 5.7) leaves the old range mapped and empty, so there
 	 * is no moment at which another thread could map into a hole.  */
+	void *way = mremap(old, n, n, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	int e;
 
-	if (mremap(old, n, n, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-	    new_) != MAP_FAILED)
+	if (way == MAP_FAILED)
+		return errno == EFAULT ? ENOMEM : errno;
+	if (mremap(way, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, new_) !=
+	    MAP_FAILED)
 		return 0;
 	e = errno;
-	if (e != ENOMEM)
-		return e;
-	/* The kernel unmaps the new range first and then looks at limits, which
-	 * may be lower than when this memory was got.  If the range is still
-	 * there, this is refused with EEXIST.  */
+	memcpy(old, way, n);
+	(void)munmap(way, n);
+	/* The kernel may have unmapped NEW, and another thread may have mapped
+	 * something there since: only what can be mapped now is ours.  */
 	if (mmap(new_, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
-	    MAP_FIXED_NOREPLACE, -1, 0) == new_ || errno == EEXIST)
-		return e;
+	    MAP_FIXED_NOREPLACE, -1, 0) == new_)
+		return e == EFAULT ? ENOMEM : e;
 	return EFAULT;
 #else
 	(void)new_;

@@ -276,6 +276,49 @@ limit_below_use(void)
 	free_from(0);
 }
 
+/* A program that advises half of a large block makes two mappings of it, which the
+ * kernel moves one after the other or not at all; between them it may give up.  */
+static void
+limit_split_block(void)
+{
+	size_t n = 8 * PLAIN_MIB;
+	size_t now;
+	char *p;
+
+	get_table();
+	for (int i = 0; i < 8; i++)
+		if (!allocate_one(n))
+			survive_end(99, "no memory");
+	for (size_t i = 0; i < count; i++) {
+		p = blocks[i].p + n / 2;
+		p -= (uintptr_t)p % (64 * PLAIN_KIB);
+		(void)madvise(p, n / 4, MADV_DONTDUMP);
+	}
+	p = malloc(12 * PLAIN_MIB);
+	memset(p, 1, 12 * PLAIN_MIB);
+	free(p);
+	use_stack();
+	for (size_t i = 0; i < count; i++) {
+		/* Once without a limit, then with one below what is used.  */
+		now = read_proc("/proc/self/status", "VmSize:") * 1024;
+		if (i > 0)
+			set_limit(RLIMIT_AS, now - i * PLAIN_MIB);
+		p = realloc(blocks[i].p, n + 3 * PLAIN_MIB);
+		set_limit(RLIMIT_AS, RLIM_INFINITY);
+		if (p == NULL && i == 0)
+			survive_fail("refused without a limit");
+		if (p == NULL)
+			continue;
+		if (!plain_is_marked(p, n, n, n))
+			survive_fail("realloc lost bytes");
+		blocks[i].p = p;
+		blocks[i].n = n + 3 * PLAIN_MIB;
+		plain_mark(p, blocks[i].n, blocks[i].n);
+	}
+	check_all();
+	free_from(0);
+}
+
 static void *
 work_under_limit(void *arg)
 {
@@ -419,6 +462,7 @@ static const struct survive_case cases[] = {
 	{ "limit-data", limit_data },
 	{ "limit-changes", limit_changes },
 	{ "limit-below-use", limit_below_use },
+	{ "limit-split-block", limit_split_block },
 	{ "limit-threads", limit_threads },
 	{ "map-count", map_count },
 	{ "overcommit", overcommit },
