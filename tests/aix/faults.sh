@@ -61,7 +61,7 @@ list_faults()
 	if seed fork override_aix.c \
 	    's/^	mx_process_fork_prepare();/	return;/'
 	then
-		run user fault-fork '' 4096 fork_test '20 3 1' fails=1 limit=200
+		run user fault-fork '' 4096 fork_test '150 6 1' fails=1 limit=120
 	fi
 	# Reserved memory becomes usable by mapping over it.
 	if seed over sys_aix.c \
