@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "conf.h"
+#include "guard.h"
 #include "heap.h"
 #include "misuse.h"
 #include "oom.h"
@@ -93,11 +94,41 @@ next_for(const char *call, const void *p)
 	return NULL;
 }
 
+/* ---- samples ---- */
+
+/* False, and said, if CALL must not use P, which lies in the guarded pool.  */
+static bool
+is_sample(const char *call, const void *p)
+{
+	int wrong = mx_guard_check(p);
+
+	if (wrong == 0)
+		return true;
+	mx_misuse((enum mx_message)wrong, call, p, NULL, NULL);
+	return false;
+}
+
+static void
+free_sample(void *p)
+{
+	int saved = errno;
+	int wrong = mx_guard_give(p);
+
+	if (wrong != 0)
+		mx_misuse((enum mx_message)wrong, "free", p, NULL, NULL);
+	errno = saved;
+}
+
 static void
 free_foreign(void *p)
 {
-	const struct mx_api_next *next = next_for("free", p);
+	const struct mx_api_next *next;
 
+	if (mx_guard_holds(p)) {
+		free_sample(p);
+		return;
+	}
+	next = next_for("free", p);
 	if (next == NULL)
 		return;
 	if (next->free_ == NULL)
@@ -144,15 +175,39 @@ take_large(size_t n, size_t align, bool *zero)
 	return s != NULL ? s->base : no_memory(n);
 }
 
+/* The hit path where mx_conf.hidden keeps the ordinary one from the caches.  NULL:
+ * none was at hand.  */
+static void *
+take_hidden(struct mx_cache *cache, size_t n)
+{
+	void *p = NULL;
+	bool zero;
+
+	if (mx_conf.guard_rate > 0 && cache->until_guard-- == 0) {
+		cache->until_guard = mx_guard_next();
+		p = mx_guard_take(n);
+		if (p != NULL)
+			return p;
+	}
+	if (mx_conf.secure) {
+		p = mx_secure_take(cache, n, 0, &zero);
+		return MX_LIKELY(p != NULL) ? p : no_memory(n);
+	}
+	if (n <= MX_CLASS_MAX)
+		p = mx_cache_take(cache, mx_class_of(n));
+	return p;
+}
+
 MX_NOINLINE void *
 mx_malloc_slow(size_t n)
 {
 	bool zero;
 
-	if (mx_conf.secure && mx_cache_own != NULL) {
-		void *p = mx_secure_take(mx_cache_own, n, 0, &zero);
+	if (mx_conf.hidden && mx_cache_own != NULL) {
+		void *p = take_hidden(mx_cache_own, n);
 
-		return MX_LIKELY(p != NULL) ? p : no_memory(n);
+		if (MX_LIKELY(p != NULL || mx_conf.secure))
+			return p;
 	}
 	mx_process_init();
 	if (MX_UNLIKELY(mx_conf.secure))
@@ -181,7 +236,8 @@ what_is_wrong(const struct mx_span *s, const void *p)
 			return MX_MESSAGE_INTERIOR;
 		if (mx_span_index(s, offset) >= s->blocks)
 			return MX_MESSAGE_NEVER_GIVEN;
-		if (mx_cache_holds(mx_cache_self, s, b))
+		if (!mx_conf.secure && mx_cache_own != NULL &&
+		    mx_cache_holds(mx_cache_own, s, b))
 			return MX_MESSAGE_DOUBLE_FREE;
 		break;
 	default:
@@ -240,6 +296,32 @@ mx_free_stray(void *p)
 		free_foreign(p);
 }
 
+/* The hit path where mx_conf.hidden keeps the ordinary one from the caches; false:
+ * P is not for it.  */
+static bool
+free_hidden(struct mx_cache *cache, struct mx_span *s, void *p)
+{
+	if (cache == NULL)
+		return false;
+	if (mx_conf.secure)
+		return mx_secure_free(cache, s, p);
+	if (s->state != MX_SPAN_SMALL)
+		return false;
+	if (mx_load(&s->owner, RELAXED) == cache) {
+		switch (mx_span_push(s, p, cache->key)) {
+		case MX_SPAN_LAST:
+			mx_cache_event(cache, s);
+			return true;
+		case MX_SPAN_PUSHED:
+			return true;
+		case MX_SPAN_MISUSE:
+			break;
+		}
+	}
+	mx_cache_put_remote(cache, s, p);
+	return true;
+}
+
 MX_HOT void
 mx_free_slow(void *p, struct mx_span *s)
 {
@@ -251,8 +333,7 @@ mx_free_slow(void *p, struct mx_span *s)
 		return;
 	}
 	saved = errno;
-	if (!mx_conf.secure || mx_cache_own == NULL ||
-	    !mx_secure_free(mx_cache_own, s, p))
+	if (!mx_conf.hidden || !free_hidden(mx_cache_own, s, p))
 		free_cold(p, s);
 	errno = saved;
 }
@@ -283,6 +364,12 @@ mx_free_checked(const char *call, void *p, size_t align, size_t n)
 		return;
 	s = mx_pagemap_get(p);
 	if (is_foreign(s, p)) {
+		if (mx_guard_holds(p)) {
+			if (!is_sample(call, p))
+				return;
+			if (mx_guard_size(p) != n)
+				mx_misuse_size(call, p, n, NULL, NULL);
+		}
 		free_foreign(p);
 		return;
 	}
@@ -403,8 +490,15 @@ resize_secure(struct mx_span *s, void *p, size_t n)
 static void *
 resize_foreign(void *p, size_t n)
 {
-	const struct mx_api_next *next = next_for("realloc", p);
+	const struct mx_api_next *next;
 
+	if (mx_guard_holds(p)) {
+		if (is_sample("realloc", p))
+			return copy_block(p, mx_guard_size(p), n);
+		errno = EINVAL;
+		return NULL;
+	}
+	next = next_for("realloc", p);
 	if (next != NULL && next->realloc_ != NULL)
 		return next->realloc_(p, n);
 	if (next != NULL)
@@ -539,6 +633,9 @@ mx_usable_size(void *p)
 		return 0;
 	s = mx_pagemap_get(p);
 	if (is_foreign(s, p)) {
+		if (mx_guard_holds(p))
+			return is_sample("malloc_usable_size", p) ?
+			    mx_guard_size(p) : 0;
 		next = next_for("malloc_usable_size", p);
 		return next != NULL && next->usable_size != NULL ?
 		    next->usable_size(p) : 0;

@@ -8,6 +8,7 @@
 
 #include "central.h"
 #include "conf.h"
+#include "guard.h"
 #include "heap.h"
 #include "lock.h"
 #include "meta.h"
@@ -618,7 +619,8 @@ mx_cache_new(void)
 		    RELEASE, RELAXED))
 			continue;
 	}
-	cache->hot = mx_conf.secure ? &mx_cache_empty : cache;
+	cache->hot = mx_conf.hidden ? &mx_cache_empty : cache;
+	cache->until_guard = mx_guard_next();
 	mx_store(&cache->inbox, NULL, RELAXED);
 	mx_store(&cache->live, true, RELAXED);
 	return cache;

@@ -66,8 +66,9 @@ struct mx_cache {
 	uint32_t pending_bytes;         /* in all of pending */
 	struct mx_secure *secure;       /* secure.c's; NULL: nothing */
 	void *signal_stack;             /* fault.c's; NULL: none */
-	struct mx_cache *hot;           /* this, or with secure:true the empty
-	                                 * one: what the hit paths see */
+	struct mx_cache *hot;           /* this, or with mx_conf.hidden the
+	                                 * empty one: what the hit paths see */
+	uint32_t until_guard;           /* allocations before one is sampled */
 
 	/* Any thread.  Chains, linked by the marks of their first blocks.  */
 	struct mx_block *inbox MX_ALIGNED(MX_CACHE_LINE);
@@ -126,8 +127,8 @@ int mx_cache_make_key(void (*end)(void *));
 extern __thread struct mx_cache *mx_cache_self
     __attribute__((tls_model("initial-exec")));
 
-/* The same, but for secure:true: then mx_cache_self stays at mx_cache_empty, so
- * that every hit path misses.  NULL: none yet, or none any more.  */
+/* The same, but with mx_conf.hidden mx_cache_self stays at mx_cache_empty, so that
+ * every hit path misses.  NULL: none yet, or none any more.  */
 extern __thread struct mx_cache *mx_cache_own
     __attribute__((tls_model("initial-exec")));
 #endif

@@ -61,6 +61,8 @@ static const struct option options[] = {
 	    "say on SIGSEGV and SIGBUS what was hit", NULL },
 	{ "explain_oom", BOOL, AT(explain_oom), 0, 1, 0,
 	    "say which limit refused memory", NULL },
+	{ "guard_rate", COUNT, AT(guard_rate), 0, 1000000000, 0,
+	    "one allocation of so many lies between guards; 0: none", NULL },
 	{ "on_misuse", WORD, AT(on_misuse), 0, 1, MX_CONF_ABORT,
 	    "when the program misuses a block: abort, or report and go on",
 	    misuse_words },
@@ -297,6 +299,10 @@ mx_conf_parse(const char *text)
 		if (*text == ',')
 			text++;
 	}
+	mx_conf.hidden = mx_conf.secure || mx_conf.guard_rate > 0;
+	/* A sample that faults is to tell why.  */
+	if (mx_conf.guard_rate > 0)
+		mx_conf.explain_fault = true;
 }
 
 bool
@@ -305,6 +311,7 @@ mx_conf_init(bool secure)
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (options[i].type != PATH)
 			set_number(&options[i], options[i].value);
+	mx_conf.hidden = false;
 	/* environ and not getenv: a malloc runs before libc is set up.  */
 	if (secure)
 		return true;

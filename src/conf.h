@@ -27,11 +27,16 @@ struct mx_conf {
 	bool secure;
 	bool explain_fault;
 	bool explain_oom;
+
+	/* Set by what is above: mx_cache_self is not to hand out blocks.  */
+	bool hidden;
+
 	size_t arena;           /* bytes */
 	size_t dirty_min;       /* bytes */
 	size_t dirty_percent;
 	size_t decay_ms;
 	size_t huge_min;        /* bytes */
+	size_t guard_rate;      /* allocations; 0: none is sampled */
 	size_t on_misuse;       /* MX_CONF_... */
 	char stats_file[MX_CONF_PATH_MAX];
 };

@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "conf.h"
+#include "guard.h"
 #include "messages.h"
 #include "meta.h"
 #include "sys.h"
@@ -134,6 +135,8 @@ mx_fault_describe(struct mx_out *o, const void *v, bool mapped)
 
 	if ((uintptr_t)p < NULL_RANGE) {
 		mx_out(o, "a null pointer and %zu", (size_t)(uintptr_t)p);
+	} else if (mx_guard_holds(p)) {
+		mx_guard_describe(o, p);
 	} else if (a == NULL) {
 		mx_out(o, "not memaix's memory; %s", mapped ?
 		    "what is mapped there forbids it" : "nothing is there");
@@ -166,6 +169,7 @@ tell(const struct mx_fault *f)
 	    f->access == MX_ACCESS_WRITE ? ", a write" :
 	    f->access == MX_ACCESS_READ ? ", a read" : "");
 	if (f->stack != 0 && arena_of(f->address) == NULL &&
+	    !mx_guard_holds(f->address) &&
 	    (uintptr_t)f->address - f->stack + STACK_RANGE < 2 * STACK_RANGE)
 		mx_out(&o, "the stack pointer is %p: the stack has overflowed",
 		    (void *)f->stack);
@@ -173,6 +177,8 @@ tell(const struct mx_fault *f)
 		mx_fault_describe(&o, f->address, f->mapped);
 	mx_out(&o, "; 'memaix explain M%03u' tells more\n",
 	    (unsigned)MX_MESSAGE_FAULT);
+	if (mx_guard_holds(f->address))
+		mx_guard_trace(&o, f->address);
 	mx_out_done(&o);
 }
 

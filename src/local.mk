@@ -24,6 +24,7 @@ libcore_la_SOURCES = \
 	%D%/fault.h %D%/fault.c \
 	%D%/oom.h %D%/oom.c \
 	%D%/span.h %D%/span.c \
+	%D%/guard.h %D%/guard.c \
 	%D%/messages.h %D%/misuse.h %D%/misuse.c \
 	%D%/pagemap.h %D%/pagemap.c \
 	%D%/arena.h %D%/arena.c \
@@ -67,11 +68,13 @@ EXTRA_DIST += %D%/libmemaix.sym %D%/libmemaix_aix.sym %D%/libmemaix_user.sym \
 if OS_AIX
 mx_symbols = %D%/libmemaix_aix.sym
 libmemaix_la_SOURCES = %D%/extras.c \
-	%D%/sys_aix.c %D%/usage_aix.c %D%/signal_aix.c %D%/override_aix.c
+	%D%/sys_aix.c %D%/usage_aix.c %D%/signal_aix.c %D%/trace_aix.c \
+	%D%/override_aix.c
 else
 mx_symbols = %D%/libmemaix.sym
 libmemaix_la_SOURCES = %D%/extras.c \
 	%D%/sys_linux.c %D%/usage_linux.c %D%/signal_linux.c \
+	%D%/trace_linux.c \
 	%D%/override_elf.c %D%/override_cxx.c
 endif
 

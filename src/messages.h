@@ -48,7 +48,8 @@ X(11, FOREIGN, "the block is not memaix's, and no other allocator is there", \
 "the function to give it to.\n") \
 X(12, OVERRUN, "bytes behind the block were overwritten", \
 "With secure:true every block is followed by bytes that only memaix writes, and\n" \
-"they are looked at when it is freed or resized. The program wrote past the end\n" \
+"they are looked at when it is freed or resized; with guard_rate a sample is\n" \
+"surrounded by such bytes. The program wrote past the end\n" \
 "of the block, or in front of the block behind it, at some time since malloc; or\n" \
 "the address was never given to it.\n") \
 X(13, WRITTEN, "the block was written to after it was freed", \
@@ -57,11 +58,11 @@ X(13, WRITTEN, "the block was written to after it was freed", \
 "The line comes from a later malloc or free, of another block.\n") \
 X(14, FAULT, "the program touched memory that it must not touch", \
 "The processor refused an access, and explain_fault:true says what is there. A\n" \
-"small address is an offset from a null pointer. A guard, with secure:true, means\n" \
-"that the program ran past the end of a block, or in front of it. Reserved address\n" \
-"space and pages that hold no block are reached by pointers that were never right,\n" \
-"or whose block was freed long ago. The process ends by the signal, or goes on in\n" \
-"the program's own handler.\n") \
+"small address is an offset from a null pointer. A guard, with secure:true or\n" \
+"guard_rate, means that the program ran past the end of a block, or in front of\n" \
+"it. Reserved address space and pages that hold no block are reached by pointers\n" \
+"that were never right, or whose block was freed long ago. The process ends by the\n" \
+"signal, or goes on in the program's own handler.\n") \
 X(15, REFUSED, "the system refused memory", \
 "malloc gave NULL and ENOMEM, and explain_oom:true says which limit was in the\n" \
 "way: RLIMIT_AS (ulimit -v) and RLIMIT_DATA (ulimit -d) of the process, the number\n" \

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "conf.h"
+#include "guard.h"
 #include "out.h"
 
 size_t mx_misuse_count;
@@ -58,9 +59,15 @@ finish(struct mx_out *o, enum mx_message message, const void *p,
     const struct mx_span *s, const struct mx_cache *self)
 {
 	mx_out(o, "): %s", brief(message));
-	if (s != NULL)
+	if (s != NULL) {
 		describe(o, p, s, self);
+	} else if (mx_guard_holds(p)) {
+		mx_out(o, ": ");
+		mx_guard_describe(o, p);
+	}
 	mx_out(o, "; 'memaix explain M%03u' tells more\n", (unsigned)message);
+	if (mx_guard_holds(p))
+		mx_guard_trace(o, p);
 	mx_out_done(o);
 	if (mx_conf.on_misuse == MX_CONF_ABORT)
 		abort();

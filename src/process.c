@@ -13,6 +13,7 @@
 #include "central.h"
 #include "conf.h"
 #include "fault.h"
+#include "guard.h"
 #include "heap.h"
 #include "lock.h"
 #include "meta.h"
@@ -225,6 +226,7 @@ mx_process_start(void)
 
 	if (!configured)
 		configured = mx_conf_init(sysSecureOS());
+	(void)mx_guard_start(sysRandomOS());
 	mx_fault_start();
 	mx_fault_watch_thread(cache);
 	mx_process_done(cache);
@@ -314,6 +316,7 @@ mx_process_fork_prepare(void)
 	mx_cache_lock();
 	mx_central_lock_all();
 	mx_heap_lock_idle();
+	mx_guard_lock();
 	mx_meta_lock();
 	mx_lock_hold_all(true);
 }
@@ -327,6 +330,7 @@ mx_process_fork_parent(void)
 	}
 	mx_lock_hold_all(false);
 	mx_meta_unlock();
+	mx_guard_unlock();
 	mx_heap_unlock();
 	mx_central_unlock_all();
 	mx_cache_unlock();
@@ -342,6 +346,7 @@ void
 mx_process_fork_child(void)
 {
 	mx_meta_lock_init();
+	mx_guard_lock_init();
 	mx_heap_lock_init();
 	mx_central_lock_init_all();
 	mx_cache_lock_init();

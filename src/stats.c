@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "cache.h"
+#include "guard.h"
 #include "heap.h"
 #include "meta.h"
 #include "sys.h"
@@ -32,6 +33,8 @@ struct walk {
 	struct tally tally[MX_CLASS_COUNT];
 	size_t large_pages;
 	size_t resident;        /* SIZE_MAX: not known */
+	size_t guarded;         /* bytes in samples, and of their pages */
+	size_t guarded_pages;
 };
 
 /* Reads what the owner may be writing.  */
@@ -149,8 +152,10 @@ sum_up(const struct walk *w, struct memaix_stats *st)
 		st->rounding += t->tail;
 		st->spans += t->spans;
 	}
+	st->live_small += w->guarded;
 	st->live = st->live_small + st->live_large;
 	st->rounding += (w->large_pages << MX_PAGE_SHIFT) - st->live_large;
+	st->rounding += w->guarded_pages - w->guarded;
 }
 
 static void
@@ -159,6 +164,7 @@ walk_all(struct walk *w)
 	struct mx_cache *cache;
 
 	*w = (struct walk){ .resident = 0 };
+	mx_guard_count(&w->guarded, &w->guarded_pages);
 	for (struct mx_arena *a = mx_arena_list; a != NULL; a = a->next)
 		walk_arena(w, a);
 	for (cache = mx_load(&mx_cache_list, ACQUIRE); cache != NULL;
@@ -188,7 +194,7 @@ mx_stats_read(struct memaix_stats *st)
 	st->released = mx_load(&a->released, RELAXED);
 	st->foreign = mx_load(&mx_stats_foreign, RELAXED);
 	if (w.resident != SIZE_MAX)
-		w.resident += mx_meta_resident();
+		w.resident += mx_meta_resident() + w.guarded_pages;
 	if (w.resident < st->ready)
 		st->untouched = st->ready - w.resident;
 	for (struct mx_cache *c = mx_load(&mx_cache_list, ACQUIRE); c != NULL;

@@ -152,6 +152,27 @@ bool sysHasFaultStackOS(void);
 void sysSetFaultStackOS(void *v, size_t n);
 void sysDropFaultStackOS(void *v);
 
+/* Callers, for those who read a report.  Before the first of these; may load the
+ * system's unwinder, and so allocate.  */
+void sysTraceStartOS(void);
+
+/* The addresses to which the calling function, its caller and so on return, N at
+ * most, innermost first; how many.  May allocate.  */
+size_t sysTraceOS(void **pc, size_t n);
+
+/* What code is at PC; NULL: unknown.  Allocates nothing.  */
+struct mx_place {
+	const char *file;
+	const void *base;       /* where the file lies in memory */
+	const char *name;       /* of a function that begins at START or below */
+	const void *start;
+};
+
+void sysPlaceOS(const void *pc, struct mx_place *place);
+
+/* The calling thread's number, as debuggers show it.  */
+size_t sysThreadOS(void);
+
 /* Have FN(ARG) called when the calling thread ends, before its thread-local
  * storage goes.  May itself call malloc.  0 or an errno value.  */
 int sysThreadExitOS(void (*fn)(void *), void *arg);

@@ -23,7 +23,8 @@ static const struct number {
 	{ "dirty_min", &mx_conf.dirty_min, 8 * MX_MIB, 0, 64 * MX_GIB, true },
 	{ "dirty_percent", &mx_conf.dirty_percent, 150, 0, 1000, false },
 	{ "decay_ms", &mx_conf.decay_ms, 1000, 0, 3600000, false },
-	{ "huge_min", &mx_conf.huge_min, 16 * MX_MIB, 0, 64 * MX_GIB, true }
+	{ "huge_min", &mx_conf.huge_min, 16 * MX_MIB, 0, 64 * MX_GIB, true },
+	{ "guard_rate", &mx_conf.guard_rate, 0, 0, 1000000000, false }
 };
 
 static const struct truth {

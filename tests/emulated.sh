@@ -21,7 +21,7 @@ failed=0
 
 sources=$(sed -n '/^libcore_la_SOURCES/,/[^\\]$/p' "$src/local.mk" |
     tr ' \\\t' '\n\n\n' | sed -n "s|^%D%/\(.*\.c\)\$|$src/\1|p")
-for f in extras sys_linux usage_linux signal_linux override_elf; do
+for f in extras sys_linux usage_linux signal_linux trace_linux override_elf; do
 	sources="$sources $src/$f.c"
 done
 flags="-std=gnu11 -O2 -D_GNU_SOURCE -pthread -I$top_srcdir/include -I$src

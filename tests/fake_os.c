@@ -296,6 +296,32 @@ fake_os_where(enum mx_where w)
 	where = w;
 }
 
+void
+sysTraceStartOS(void)
+{
+}
+
+size_t
+sysTraceOS(void **pc, size_t n)
+{
+	if (n > 0)
+		pc[0] = __builtin_return_address(0);
+	return n > 0;
+}
+
+void
+sysPlaceOS(const void *pc, struct mx_place *place)
+{
+	(void)pc;
+	*place = (struct mx_place){ .file = NULL };
+}
+
+size_t
+sysThreadOS(void)
+{
+	return 1;
+}
+
 int
 sysCatchFaultsOS(void (*tell)(const struct mx_fault *))
 {

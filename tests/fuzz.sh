@@ -18,14 +18,14 @@ build()
 	core=
 	for f in "$src"/src/*.c; do
 		case $f in
-		*/cmd*|*/memaix_cmd.c|*/override_*|*/extras.c|*_aix.c|*/sys_linux.c|*/signal_linux.c)
+		*/cmd*|*/memaix_cmd.c|*/override_*|*/extras.c|*_aix.c|*/sys_linux.c|*/signal_linux.c|*/trace_linux.c)
 			;;
 		*)	core="$core $f" ;;
 		esac
 	done
 	case $1 in
 	fake)	core="$core $here/fake_os.c $here/fake_pages.c" ;;
-	real)	core="$core $src/src/sys_linux.c $src/src/signal_linux.c" ;;
+	real)	core="$core $src/src/sys_linux.c $src/src/signal_linux.c $src/src/trace_linux.c" ;;
 	*)	exit 99 ;;
 	esac
 	# shellcheck disable=SC2086

@@ -50,6 +50,7 @@ script_tests = \
 	%D%/stats.sh \
 	%D%/misuse.sh \
 	%D%/fault.sh \
+	%D%/guard.sh \
 	%D%/oom.sh \
 	%D%/fuzz.sh \
 	%D%/aix-objects.sh \
@@ -87,6 +88,7 @@ unit_tests = \
 	%D%/check_cache_threads \
 	%D%/check_secure \
 	%D%/check_fault \
+	%D%/check_guard \
 	%D%/check_process \
 	%D%/check_api \
 	%D%/check_api_align \
@@ -130,7 +132,7 @@ plain_programs = \
 	%D%/fork_test \
 	%D%/thread_churn \
 	%D%/grow_free
-check_PROGRAMS += $(plain_programs) %D%/misuse %D%/fault
+check_PROGRAMS += $(plain_programs) %D%/misuse %D%/fault %D%/guard
 
 %C%_interface_test_SOURCES = \
 	%D%/interface_test.c %D%/interface_align.c %D%/interface_report.c \
@@ -142,7 +144,10 @@ check_PROGRAMS += $(plain_programs) %D%/misuse %D%/fault
 %C%_misuse_SOURCES = %D%/misuse.c %D%/plain.h
 %C%_misuse_LDADD =
 %C%_fault_SOURCES = %D%/fault.c %D%/plain.h
-%C%_fault_LDADD = 
+%C%_fault_LDADD =
+%C%_guard_SOURCES = %D%/guard.c %D%/plain.h
+%C%_guard_LDFLAGS = -export-dynamic
+%C%_guard_LDADD =
 %C%_interface_test_LDADD =
 %C%_stress_threads_LDADD =
 %C%_fork_test_LDADD =
@@ -181,7 +186,7 @@ endif
 %C%_fuzz_fake_LDADD = libcore.la libfake.la
 %C%_fuzz_real_SOURCES = \
 	%D%/fuzz/fuzz_main.c %D%/fuzz/fuzz_os.h %D%/fuzz/fuzz_real.c \
-	src/sys_linux.c src/signal_linux.c src/usage_linux.c
+	src/sys_linux.c src/signal_linux.c src/trace_linux.c src/usage_linux.c
 %C%_fuzz_real_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/%D%
 %C%_fuzz_real_LDADD = libcore.la -ldl
 

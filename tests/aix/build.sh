@@ -21,7 +21,7 @@ aix_core()
 	    tr ' \\\t' '\n\n\n' | sed -n 's|^%D%/\(.*\)\.c$|\1|p'
 }
 
-aix_sources="$(aix_core | tr '\n' ' ')extras sys_aix usage_aix signal_aix override_aix"
+aix_sources="$(aix_core | tr '\n' ' ')extras sys_aix usage_aix signal_aix trace_aix override_aix"
 
 # The width of everything: of a program, what AIX calls libc's member, and ours.
 aix_width()
