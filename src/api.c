@@ -175,7 +175,7 @@ take_large(size_t n, size_t align, bool *zero)
 	return s != NULL ? s->base : no_memory(n);
 }
 
-/* The hit path where mx_conf.hidden keeps the ordinary one from the caches.  NULL:
+/* The hit path where mx_conf_hides keeps the ordinary one from the caches.  NULL:
  * none was at hand.  */
 static void *
 take_hidden(struct mx_cache *cache, size_t n)
@@ -203,7 +203,7 @@ mx_malloc_slow(size_t n)
 {
 	bool zero;
 
-	if (mx_conf.hidden && mx_cache_own != NULL) {
+	if (mx_conf_hides() && mx_cache_own != NULL) {
 		void *p = take_hidden(mx_cache_own, n);
 
 		if (MX_LIKELY(p != NULL || mx_conf.secure))
@@ -296,7 +296,7 @@ mx_free_stray(void *p)
 		free_foreign(p);
 }
 
-/* The hit path where mx_conf.hidden keeps the ordinary one from the caches; false:
+/* The hit path where mx_conf_hides keeps the ordinary one from the caches; false:
  * P is not for it.  */
 static bool
 free_hidden(struct mx_cache *cache, struct mx_span *s, void *p)
@@ -333,7 +333,7 @@ mx_free_slow(void *p, struct mx_span *s)
 		return;
 	}
 	saved = errno;
-	if (!mx_conf.hidden || !free_hidden(mx_cache_own, s, p))
+	if (!mx_conf_hides() || !free_hidden(mx_cache_own, s, p))
 		free_cold(p, s);
 	errno = saved;
 }

@@ -619,7 +619,7 @@ mx_cache_new(void)
 		    RELEASE, RELAXED))
 			continue;
 	}
-	cache->hot = mx_conf.hidden ? &mx_cache_empty : cache;
+	cache->hot = mx_conf_hides() ? &mx_cache_empty : cache;
 	cache->until_guard = mx_guard_next();
 	mx_store(&cache->inbox, NULL, RELAXED);
 	mx_store(&cache->live, true, RELAXED);

@@ -66,7 +66,7 @@ struct mx_cache {
 	uint32_t pending_bytes;         /* in all of pending */
 	struct mx_secure *secure;       /* secure.c's; NULL: nothing */
 	void *signal_stack;             /* fault.c's; NULL: none */
-	struct mx_cache *hot;           /* this, or with mx_conf.hidden the
+	struct mx_cache *hot;           /* this, or with mx_conf_hides the
 	                                 * empty one: what the hit paths see */
 	uint32_t until_guard;           /* allocations before one is sampled */
 
@@ -127,7 +127,7 @@ int mx_cache_make_key(void (*end)(void *));
 extern __thread struct mx_cache *mx_cache_self
     __attribute__((tls_model("initial-exec")));
 
-/* The same, but with mx_conf.hidden mx_cache_self stays at mx_cache_empty, so that
+/* The same, but with mx_conf_hides mx_cache_self stays at mx_cache_empty, so that
  * every hit path misses.  NULL: none yet, or none any more.  */
 extern __thread struct mx_cache *mx_cache_own
     __attribute__((tls_model("initial-exec")));

@@ -299,7 +299,6 @@ mx_conf_parse(const char *text)
 		if (*text == ',')
 			text++;
 	}
-	mx_conf.hidden = mx_conf.secure || mx_conf.guard_rate > 0;
 	/* A sample that faults is to tell why.  */
 	if (mx_conf.guard_rate > 0)
 		mx_conf.explain_fault = true;
@@ -311,7 +310,6 @@ mx_conf_init(bool secure)
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (options[i].type != PATH)
 			set_number(&options[i], options[i].value);
-	mx_conf.hidden = false;
 	/* environ and not getenv: a malloc runs before libc is set up.  */
 	if (secure)
 		return true;

@@ -27,10 +27,6 @@ struct mx_conf {
 	bool secure;
 	bool explain_fault;
 	bool explain_oom;
-
-	/* Set by what is above: mx_cache_self is not to hand out blocks.  */
-	bool hidden;
-
 	size_t arena;           /* bytes */
 	size_t dirty_min;       /* bytes */
 	size_t dirty_percent;
@@ -43,6 +39,13 @@ struct mx_conf {
 
 /* The values in force.  Read only after mx_conf_init.  */
 extern struct mx_conf mx_conf;
+
+/* Must mx_cache_self hand out nothing, so that the slow paths see each call?  */
+static inline bool
+mx_conf_hides(void)
+{
+	return mx_conf.secure || mx_conf.guard_rate > 0;
+}
 
 /* Read the environment, unless SECURE says not to trust it.  A wrong name or
  * value costs one line on standard error and leaves the default.  False: there is

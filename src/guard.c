@@ -21,11 +21,10 @@
 /* Neither a pointer, nor zero, nor text.  */
 #define PATTERN 0xb5
 
-enum state {
-	EMPTY,                  /* Reserved, never used */
-	LIVE,                   /* Ready */
-	FREED                   /* Reserved */
-};
+enum state { EMPTY, LIVE, FREED };
+
+/* Reserved, but when the system refused the next edge.  */
+enum page { RESERVED, PREPARED, READY };
 
 struct trace {
 	size_t thread;
@@ -35,6 +34,7 @@ struct trace {
 
 struct slot {
 	enum state state;       /* atomic */
+	enum page page;
 	uint32_t next;          /* in the queue */
 	char *p;                /* the block */
 	size_t n;               /* its bytes */
@@ -150,21 +150,28 @@ take_trace(struct trace *t)
 	t->depth = sysTraceOS(t->pc, DEPTH);
 }
 
+static bool
+get_page(struct slot *s)
+{
+	if (s->page == RESERVED && mx_sys_map(page_of(s), unit) == 0)
+		s->page = PREPARED;
+	if (s->page == PREPARED && mx_sys_used(page_of(s), unit) == 0)
+		s->page = READY;
+	return s->page == READY;
+}
+
 static struct slot *
 pop(void)
 {
 	struct slot *s;
 
-	if (first == NONE)
+	if (first == NONE || !get_page(&slots[first]))
 		return NULL;
 	s = &slots[first];
-	if (mx_sys_map(page_of(s), unit) != 0)
-		return NULL;
 	first = s->next;
 	if (first == NONE)
 		last = NONE;
-	/* Refused: the page stays out of use.  */
-	return mx_sys_used(page_of(s), unit) == 0 ? s : NULL;
+	return s;
 }
 
 static void
@@ -264,9 +271,9 @@ mx_guard_give(void *p)
 	if (wrong == 0) {
 		s->freed = t;
 		mx_store(&s->state, FREED, RELEASE);
-		/* Refused: the page stays out of use, and as it is.  */
 		if (mx_sys_fault(page_of(s), unit) == 0)
-			push(s);
+			s->page = RESERVED;
+		push(s);
 	}
 	mx_unlock(&lock);
 	return wrong;
@@ -373,9 +380,9 @@ mx_guard_count(size_t *live, size_t *pages)
 	*live = 0;
 	*pages = 0;
 	for (size_t i = 0; mx_guard_bytes != 0 && i < MX_GUARD_SLOTS; i++) {
-		if (mx_load(&slots[i].state, ACQUIRE) != LIVE)
-			continue;
-		*live += slots[i].n;
-		*pages += unit;
+		if (mx_load(&slots[i].state, ACQUIRE) == LIVE)
+			*live += slots[i].n;
+		if (slots[i].page == READY)
+			*pages += unit;
 	}
 }

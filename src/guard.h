@@ -65,7 +65,7 @@ void mx_guard_describe(struct mx_out *o, const void *p);
  * that freed it.  Without a lock.  */
 void mx_guard_trace(struct mx_out *o, const void *p);
 
-/* Bytes of blocks in use, and of the pages that they lie in.  */
+/* Bytes of blocks in use, and of pages in memory.  */
 void mx_guard_count(size_t *live, size_t *pages);
 
 /* For the fork handlers.  */

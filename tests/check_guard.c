@@ -162,6 +162,10 @@ START_TEST(test_refused)
 	}
 	ck_assert_uint_gt(given, 0);
 	fake_os_refuse_nothing();
+	/* Nothing is lost.  */
+	for (int i = 0; i < MX_GUARD_SLOTS; i++)
+		ck_assert_ptr_nonnull(mx_guard_take(10));
+	expect_accounts();
 }
 END_TEST
 

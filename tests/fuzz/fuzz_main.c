@@ -27,6 +27,7 @@
 #include "api.h"
 #include "conf.h"
 #include "fuzz_os.h"
+#include "guard.h"
 #include "misuse.h"
 #include "pattern.h"
 #include "plain.h"
@@ -286,7 +287,9 @@ check_stats(void)
 		const struct mx_span *span = s->p == NULL ? NULL :
 		    mx_pagemap_get(s->p);
 
-		if (span != NULL)
+		if (s->p != NULL && mx_guard_holds(s->p))
+			live += s->n;
+		else if (span != NULL)
 			live += span->state == MX_SPAN_SMALL ? span->size :
 			    mx_max(s->n, 1);
 	}
@@ -503,6 +506,7 @@ begin(void)
 	fuzz_os_start(input[0]);
 	mx_process_init();
 	mx_conf.secure = input[1] % 4 == 3;
+	mx_conf.guard_rate = input[7] % 4 == 3 ? 1 + input[7] / 4 : 0;
 	mx_conf.move = input[1] >> 2 & 1;
 	mx_conf.huge = input[1] >> 3 & 1;
 	mx_conf.huge_min = 0;
