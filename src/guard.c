@@ -207,7 +207,7 @@ mx_guard_take(size_t n)
 			p += unit - size;
 		s->p = p;
 		s->n = n;
-		s->taken = t;
+		memcpy(&s->taken, &t, sizeof t);
 		s->freed.depth = 0;
 		mx_store(&s->state, LIVE, RELEASE);
 	}
@@ -269,7 +269,7 @@ mx_guard_give(void *p)
 	mx_lock(&lock);
 	wrong = check(s, p);
 	if (wrong == 0) {
-		s->freed = t;
+		memcpy(&s->freed, &t, sizeof t);
 		mx_store(&s->state, FREED, RELEASE);
 		if (mx_sys_fault(page_of(s), unit) == 0)
 			s->page = RESERVED;
