@@ -181,8 +181,8 @@ START_TEST(test_rate)
 		for (int k = 0; k < 100000; k++)
 			sum += mx_guard_next() + 1.0;
 		sum /= 100000;
-		ck_assert_double_gt(sum, (double)rates[i] * 0.98);
-		ck_assert_double_lt(sum, (double)rates[i] * 1.02);
+		ck_assert(sum > (double)rates[i] * 0.98);
+		ck_assert(sum < (double)rates[i] * 1.02);
 	}
 }
 END_TEST
