@@ -59,6 +59,7 @@ START_TEST(test_model)
 {
 	struct { char *p; size_t n; } live[MX_GUARD_SLOTS];
 	size_t count = 0, bytes = 0, l, pages, before;
+	size_t page = mx_sys_facts.page;
 	char *order[MX_GUARD_SLOTS];
 
 	property_start();
@@ -101,21 +102,25 @@ START_TEST(test_model)
 	for (size_t i = 0; i < MX_GUARD_SLOTS; i++) {
 		char *p = mx_guard_take(4096);
 
-		ck_assert_uint_eq((uintptr_t)p / 4096, (uintptr_t)order[i] /
-		    4096);
+		ck_assert_uint_eq((uintptr_t)p / page, (uintptr_t)order[i] /
+		    page);
 	}
 }
 END_TEST
 
 START_TEST(test_wrong)
 {
+	size_t page = mx_sys_facts.page;
 	char *p, *q;
 
 	begin(1);
 	ck_assert_int_eq(mx_guard_check(mx_guard_base), MX_MESSAGE_NO_BLOCK);
-	ck_assert_int_eq(mx_guard_check(mx_guard_base + 3 * 4096),
+	ck_assert_int_eq(mx_guard_check(mx_guard_base + 3 * page),
 	    MX_MESSAGE_NEVER_GIVEN);
-	p = mx_guard_take(100);
+	/* Not at the start of its page, where nothing is in front.  */
+	do
+		p = mx_guard_take(100);
+	while (mx_is_aligned((uintptr_t)p, page));
 	ck_assert_int_eq(mx_guard_check(p), 0);
 	ck_assert_int_eq(mx_guard_check(p + 16), MX_MESSAGE_INTERIOR);
 	ck_assert_int_eq(mx_guard_give(p - 16), MX_MESSAGE_INTERIOR);
@@ -127,8 +132,8 @@ START_TEST(test_wrong)
 	ck_assert_int_eq(mx_guard_check(p + 1), MX_MESSAGE_NO_BLOCK);
 	/* Every byte around a block is looked at.  */
 	q = mx_guard_take(1000);
-	p = (char *)mx_align_down((uintptr_t)q, 4096);
-	for (size_t i = 0; i < 4096; i++) {
+	p = (char *)mx_align_down((uintptr_t)q, page);
+	for (size_t i = 0; i < page; i++) {
 		p[i]++;
 		ck_assert_int_eq(mx_guard_check(q), p + i >= q &&
 		    p + i < q + 1000 ? 0 : MX_MESSAGE_OVERRUN);

@@ -34,7 +34,7 @@ result()
 }
 
 # The function that the callers after the line `the block was $1' begin with.
-caller()
+asked_by()
 {
 	sed -n "/the block was $1 by thread [0-9]*, called by/{n;s/.*#0 0x[0-9a-f]* \([a-z_]*\)+.*/\1/p;}" \
 	    "$tmp/err"
@@ -57,11 +57,11 @@ for options in guard_rate:1 guard_rate:1,secure:true; do
 		else
 			head -n 1 "$tmp/err" | grep -q "^memaix: $says" ||
 			    why="$why, no line '$says'"
-			[ "$(caller allocated)" = allocate_here ] ||
+			[ "$(asked_by allocated)" = allocate_here ] ||
 			    why="$why, not who allocated it"
 		fi
 		if [ "$freed" = freed ]; then
-			[ "$(caller freed)" = free_here ] ||
+			[ "$(asked_by freed)" = free_here ] ||
 			    why="$why, not who freed it"
 		fi
 		result "$name, $options"

@@ -45,6 +45,8 @@ script_tests = \
 	%D%/cmd.sh \
 	%D%/linked.sh \
 	%D%/survive.sh \
+	%D%/stress.sh \
+	%D%/model.sh \
 	%D%/inject.sh \
 	%D%/syscalls.sh \
 	%D%/stats.sh \
@@ -255,7 +257,14 @@ EXTRA_DIST += \
 #   make suites SUITES=git      one of them
 ###############################################################################
 
-EXTRA_DIST += %D%/suites.sh %D%/suites/aborts.c %D%/suites/programs.sh
+EXTRA_DIST += %D%/model/inbox.pml %D%/suites.sh %D%/suites/aborts.c %D%/suites/programs.sh
+
+# Hours of it: make stress STRESS_SECONDS=36000
+STRESS_SECONDS = 3600
+.PHONY: stress
+stress: $(check_PROGRAMS) libmemaix.la
+	@$(AM_TESTS_ENVIRONMENT) STRESS_SECONDS=$(STRESS_SECONDS) \
+	$(SHELL) $(srcdir)/%D%/stress.sh
 
 .PHONY: suites
 suites: libmemaix.la
