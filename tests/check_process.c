@@ -45,7 +45,7 @@ START_TEST(test_init)
 {
 	set_options("decay_ms:77");
 	mx_process_init();
-	ck_assert_uint_eq(mx_sys_facts.page, 4096);
+	ck_assert_uint_eq(mx_sys_facts.page, sysPageSizeOS());
 	ck_assert_uint_eq(mx_conf.decay_ms, 77);
 	/* Once and for all.  */
 	set_options("decay_ms:88");
