@@ -1,9 +1,12 @@
 #!/bin/sh
 # emulated.sh - the library built for other machines' Linux, and run under qemu:
-# static, and preloaded, with pages of 4 KiB and of 64 KiB where the machine has
-# both.  64-bit POWER of both byte orders, and ARM.
+# static, and preloaded, with pages of 4 KiB and of 64 KiB; and the unit tests, run by
+# runner/runner.c.  64-bit POWER of both byte orders, and ARM, side by side.
 #
 #   EMULATED=ppc64le sh emulated.sh      only that machine
+#
+# Of the unit tests each machine has its third, or all with MEMAIX_TEST_LONG=1, which
+# takes a quarter of an hour.
 #
 # SPDX-License-Identifier: MIT
 
@@ -16,17 +19,21 @@ MEMAIX_OPTIONS=move:false
 export MEMAIX_OPTIONS
 src=$top_srcdir/src
 tests=$top_srcdir/tests
-passed=0
-failed=0
+long=0
+case ${MEMAIX_TEST_LONG:-0} in
+0|'') ;;
+*)	long=1 ;;
+esac
 
-sources=$(sed -n '/^libcore_la_SOURCES/,/[^\\]$/p' "$src/local.mk" |
+core=$(sed -n '/^libcore_la_SOURCES/,/[^\\]$/p' "$src/local.mk" |
     tr ' \\\t' '\n\n\n' | sed -n "s|^%D%/\(.*\.c\)\$|$src/\1|p")
-for f in extras sys_linux usage_linux signal_linux trace_linux override_elf; do
-	sources="$sources $src/$f.c"
-done
+backend="$src/extras.c $src/sys_linux.c $src/signal_linux.c $src/trace_linux.c
+    $src/override_elf.c"
 flags="-std=gnu11 -O2 -D_GNU_SOURCE -pthread -I$top_srcdir/include -I$src
     -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc
     -fno-builtin-realloc -fno-builtin-free"
+unit="-std=gnu11 -O1 -D_GNU_SOURCE -pthread -fno-builtin -DPROPERTY_SLOW=300
+    -Wno-address -I$top_srcdir/include -I$src -I$tests/runner -I$tests"
 plain="-std=gnu11 -O1 -D_GNU_SOURCE -pthread -fno-builtin -DOPERATIONS=100000"
 
 # check NAME COMMAND...: under a time limit, since a hang is a failure too
@@ -34,13 +41,11 @@ check()
 {
 	name="$machine: $1"
 	shift
-	if timeout 300 "$@" >"$tmp/log" 2>&1; then
+	if timeout 300 "$@" >"$to/log" 2>&1; then
 		echo "PASS $name"
-		passed=$((passed + 1))
 	else
 		echo "FAIL $name (status $?)"
-		tail -n 5 "$tmp/log"
-		failed=$((failed + 1))
+		tail -n 5 "$to/log"
 	fi
 }
 
@@ -51,9 +56,9 @@ build()
 	shift
 	# shellcheck disable=SC2086
 	{
-		check "build $out" "$cc" $plain "$@" -o "$tmp/$out"
+		check "build $out" "$cc" $plain "$@" -o "$to/$out"
 		check "build static $out" "$cc" -static $plain "$@" \
-		    "$tmp/$machine"/*.o -o "$tmp/$out.static"
+		    "$to"/core/*.o "$to"/backend/*.o -o "$to/$out.static"
 	}
 }
 
@@ -63,15 +68,43 @@ both()
 	out=$1
 	shift
 	check "$out, pages of $page" "$qemu" -p "$page" -L "$root" \
-	    -E "LD_PRELOAD=$tmp/libmemaix.so" "$tmp/$out" "$@"
+	    -E "LD_PRELOAD=$to/libmemaix.so" "$to/$out" "$@"
 	check "static $out, pages of $page" "$qemu" -p "$page" \
-	    "$tmp/$out.static" "$@"
+	    "$to/$out.static" "$@"
 }
 
-# on MACHINE TRIPLET: all of it; 1 if there is no compiler or emulator
+# units: the unit tests, on the toy kernel; every second one with large pages.
+units()
+{
+	mkdir "$to/units"
+	for f in fake_os fake_pages runner/runner; do
+		# shellcheck disable=SC2086
+		check "build $f" "$cc" $unit \
+		    -include "$tests/runner/mincore.h" -c "$tests/$f.c" \
+		    -o "$to/units/$(basename $f).o"
+	done
+	page=4096
+	i=0
+	for f in "$tests"/check_*.c; do
+		i=$((i + 1))
+		[ $long = 1 ] || [ $((i % 3)) -eq "$third" ] || continue
+		f=$(basename "$f" .c)
+		# Of the real kernel's /proc.
+		[ "$f" = check_usage ] && continue
+		# shellcheck disable=SC2086
+		check "build $f" "$cc" -static $unit "$tests/$f.c" \
+		    "$to"/units/*.o "$to"/core/*.o -o "$to/$f"
+		check "$f, pages of $page" "$qemu" -p "$page" "$to/$f"
+		[ "$page" = 4096 ] && page=65536 || page=4096
+	done
+}
+
+# on MACHINE TRIPLET THIRD: all of it; 1 if there is no compiler or emulator
 on()
 {
 	machine=$1
+	third=$3
+	to=$tmp/$1
 	cc=$2-gcc
 	qemu=qemu-$1
 	root=/usr/$2
@@ -81,11 +114,13 @@ on()
 		echo "SKIP $machine: no $tool"
 		return 0
 	done
-	mkdir "$tmp/$machine"
+	mkdir -p "$to/core" "$to/backend"
 	# shellcheck disable=SC2086
-	(cd "$tmp/$machine" && "$cc" $flags -fPIC -DPIC -c $sources)
-	check "build shared" "$cc" -shared -pthread "$tmp/$machine"/*.o \
-	    -o "$tmp/libmemaix.so"
+	(cd "$to/core" && "$cc" $flags -fPIC -DPIC -c $core "$src/usage_linux.c")
+	# shellcheck disable=SC2086
+	(cd "$to/backend" && "$cc" $flags -fPIC -DPIC -c $backend)
+	check "build shared" "$cc" -shared -pthread "$to"/core/*.o \
+	    "$to"/backend/*.o -o "$to/libmemaix.so"
 	build interface_test "$tests/interface_test.c" \
 	    "$tests/interface_align.c" "$tests/interface_report.c" \
 	    "$tests/interface_random.c"
@@ -103,11 +138,16 @@ on()
 	# too, so linked.sh has it alone.
 	page=4096
 	both grow_free 150
+	units
 }
 
-on ppc64 powerpc64-linux-gnu
-on ppc64le powerpc64le-linux-gnu
-on aarch64 aarch64-linux-gnu
+(on ppc64 powerpc64-linux-gnu 0) >"$tmp/1.out" 2>&1 &
+(on ppc64le powerpc64le-linux-gnu 1) >"$tmp/2.out" 2>&1 &
+on aarch64 aarch64-linux-gnu 2 >"$tmp/3.out" 2>&1
+wait
+cat "$tmp"/?.out
+passed=$(cat "$tmp"/?.out | grep -c '^PASS')
+failed=$(cat "$tmp"/?.out | grep -c '^FAIL')
 echo "$passed passed, $failed failed"
 [ $((passed + failed)) -gt 0 ] || exit 77
 [ "$failed" -eq 0 ]

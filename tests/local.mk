@@ -223,7 +223,7 @@ EXTRA_DIST += \
 	%D%/aix/include/sys/shm.h \
 	%D%/aix/include/sys/time.h \
 	%D%/aix/include/sys/vminfo.h \
-	%D%/aix/include/test/check.h \
+	%D%/runner/check.h %D%/runner/mincore.h %D%/runner/runner.c \
 	%D%/aix/include/test/ctype.h \
 	%D%/aix/include/test/errno.h \
 	%D%/aix/include/test/fcntl.h \

@@ -38,7 +38,7 @@ list_faults()
 	# One cache for all threads.
 	if seed tls '' '' -DMX_NATIVE_TLS -D__thread= '-Dtls_model(x)=unused'
 	then
-		run preload fault-tls '' 4096 stress_threads 2 fails=1
+		run preload fault-tls '' 4096 stress_threads '30 16' fails=1
 	fi
 	# A key that is not ours.
 	if seed key cache.h 's/(pthread_key_t)(key - 1)/(pthread_key_t)key/'

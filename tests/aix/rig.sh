@@ -102,10 +102,12 @@ build_loader()
 	for f in fake_os fake_pages; do
 		# shellcheck disable=SC2086
 		"$elf" $elf_flags -include "$rig/fake_errno.h" \
+		    -include "$top_srcdir/tests/runner/mincore.h" \
 		    -c "$top_srcdir/tests/$f.c" -o "$work/$f.o" || return
 	done
 	# shellcheck disable=SC2086
-	"$elf" $elf_flags "$rig"/x*.c "$rig"/shim_*.c "$work/fake_os.o" \
+	"$elf" $elf_flags -DRUNNER_FORK=aix_fork "$rig"/x*.c "$rig"/shim_*.c \
+	    "$top_srcdir/tests/runner/runner.c" "$work/fake_os.o" \
 	    "$work/fake_pages.o" -o "$work/xload"
 }
 
@@ -119,11 +121,12 @@ shim_imports()
 		[ "$2" = libc.a ] && tr ',' '\n' <"$rig/shim_libc.c" |
 		    sed -n 's/.*SAME(\([a-zA-Z0-9_]*\)).*/\1/p'
 		[ "$2" = rig.a ] && tr ',' '\n' <"$rig/shim_check.c" |
-		    sed -n 's/.*\(OURS\|NOTHING\)(\([a-zA-Z0-9_]*\)).*/\2/p'
+		    sed -n 's/.*OURS(\([a-zA-Z0-9_]*\)).*/\1/p'
 	} | grep -vx name >"$1"
 }
 
-test_flags="-I$rig/include/test -I$top_srcdir/tests -Wno-sign-compare
+test_flags="-I$rig/include/test -I$top_srcdir/tests/runner
+    -I$top_srcdir/tests -Wno-sign-compare
     -Wno-unused-value -fno-builtin -DPROPERTY_SLOW=60 -DOPERATIONS=40000"
 
 # link_program OUTPUT LIBC OBJECT...: of two import files, GNU ld believes the

@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 enum { MOST = 200000 };
 
@@ -430,6 +431,60 @@ overcommit(void)
 
 /* ---- sizes that cannot be ---- */
 
+static int
+write_proc(const char *folder, const char *file, const char *text)
+{
+	char path[200];
+	int fd, ok;
+
+	snprintf(path, sizeof path, "%s/%s", folder, file);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return 0;
+	ok = write(fd, text, strlen(text)) > 0;
+	close(fd);
+	return ok;
+}
+
+/* A cgroup's limit never says no: it ends the process that touches too much.  What
+ * was freed must not count against it, whatever sizes come next.  */
+static void
+cgroup(void)
+{
+	static const char *const roots[] = { "/sys/fs/cgroup/memory",
+		"/sys/fs/cgroup" };
+	static const char *const limits[] = { "memory.limit_in_bytes",
+		"memory.max" };
+	uint64_t state = 1;
+	char folder[100];
+	int in = 0;
+
+	get_table();
+	for (int i = 0; i < 2 && !in; i++) {
+		snprintf(folder, sizeof folder, "%s/survive-%d", roots[i],
+		    (int)getpid());
+		if (mkdir(folder, 0755) != 0)
+			continue;
+		in = write_proc(folder, limits[i], "67108864") &&
+		    write_proc(folder, "cgroup.procs", "0");
+		if (!in)
+			rmdir(folder);
+	}
+	if (!in)
+		survive_skip("no cgroup may be made here");
+	for (int i = 0; i < 40; i++) {
+		(void)allocate_all(&state, 8 + (unsigned)i % 14,
+		    40 * PLAIN_MIB);
+		check_all();
+		free_from(0);
+	}
+	/* Out again, so that it can be removed.  */
+	*strrchr(folder, '/') = '\0';
+	(void)write_proc(folder, "cgroup.procs", "0");
+	snprintf(folder + strlen(folder), 50, "/survive-%d", (int)getpid());
+	rmdir(folder);
+}
+
 static void
 absurd_sizes(void)
 {
@@ -466,6 +521,7 @@ static const struct survive_case cases[] = {
 	{ "limit-threads", limit_threads },
 	{ "map-count", map_count },
 	{ "overcommit", overcommit },
+	{ "cgroup", cgroup },
 	{ "absurd-sizes", absurd_sizes },
 };
 
