@@ -2,15 +2,46 @@
 # misuse.sh - every program of misuse.c ends in the line it must end in, and with
 # on_misuse:report it says the same and works on.
 #
+#   misuse.sh --count LIBRARY...   how many of the mistakes end by a message and
+#                                  abort with each; `none': with libc alone
+#
 # SPDX-License-Identifier: MIT
 
-: "${LIBMEMAIX:?}" "${top_builddir:?}" "${MEMAIX:?}" "${top_srcdir:?}"
-program=$top_builddir/tests/misuse
+program=${top_builddir:?}/tests/misuse
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/misuse.XXXXXX") || exit 99
 trap 'rm -rf "$tmp"' EXIT
 ulimit -c 0
 passed=0
 failed=0
+
+"$program" >"$tmp/list" || exit 99
+
+# What memaix finds by default, by anyone's words.
+count()
+{
+	of=0
+	found=0
+	while IFS='|' read -r name message _; do
+		case $message in
+		-|'?')	continue ;;
+		esac
+		of=$((of + 1))
+		env LD_PRELOAD="$1" timeout 60 "$program" "$name" \
+		    >"$tmp/out" 2>"$tmp/err" </dev/null
+		[ $? = 134 ] && [ -s "$tmp/err" ] && found=$((found + 1))
+	done <"$tmp/list" 2>"$tmp/noise"
+	echo "${1:-libc}: $found of $of"
+}
+
+if [ "${1-}" = --count ]; then
+	shift
+	for library; do
+		[ "$library" = none ] && library=
+		count "$library"
+	done
+	exit 0
+fi
+: "${LIBMEMAIX:?}" "${MEMAIX:?}" "${top_srcdir:?}"
 
 # run NAME OPTIONS: status, and standard error in $tmp/err
 run()
@@ -63,7 +94,6 @@ tell()
 	result "$1 $2, reported"
 }
 
-"$program" >"$tmp/list" || exit 99
 while IFS='|' read -r name message secure call; do
 	tell "$name" "" "$message" "$call"
 	# What is otherwise seen by a later malloc is now seen at once.
