@@ -4,14 +4,20 @@
  * SPDX-License-Identifier: MIT  */
 
 #include "bench.h"
+#include "sample.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef MAP_ANONYMOUS
+# define MAP_ANONYMOUS MAP_ANON
+#endif
 
 enum { MAX_THREADS = 64 };
 
@@ -135,18 +141,65 @@ bench_rss_kib(void)
 	return resident * ((size_t)sysconf(_SC_PAGESIZE) / BENCH_KIB);
 }
 
+static void *
+map(size_t n, int sharing)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+	    sharing | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		bench_die("out of memory");
+	return p;
+}
+
+void *
+bench_map(size_t n)
+{
+	return map(n, MAP_PRIVATE);
+}
+
+void *
+bench_map_shared(size_t n)
+{
+	return map(n, MAP_SHARED);
+}
+
+void
+bench_unmap(void *p, size_t n)
+{
+	munmap(p, n);
+}
+
+/* Everything was freed: what is left, and what is left a while later.  */
+static void
+print_tail(const struct bench *b, char *to, size_t room)
+{
+	size_t end = sample_now();
+	size_t idle = sample_idle(b->idle_ms);
+
+	if (b->idle_ms > 0)
+		snprintf(to, room, " rss_end=%zu rss_idle=%zu", end, idle);
+	else
+		snprintf(to, room, " rss_end=%zu", end);
+}
+
 void
 bench_done(struct bench *b, uint64_t ops)
 {
 	uint64_t ns = score_ns(b) - b->start - b->extra_ns;
 	struct rusage use;
+	char tail[80] = "";
 
 	if (getrusage(RUSAGE_SELF, &use) != 0)
 		bench_die("no resource usage");
-	printf("bench=%s threads=%u clock=%s ns=%llu ops=%llu rss_kib=%ld%s\n",
-	    b->mode, b->threads, b->wall ? "wall" : "cpu",
+	if (b->file != NULL && !b->own_file)
+		print_tail(b, tail, sizeof(tail));
+	printf("bench=%s threads=%u clock=%s ns=%llu ops=%llu rss_kib=%ld%s%s"
+	    "\n", b->mode, b->threads, b->wall ? "wall" : "cpu",
 	    (unsigned long long)ns, (unsigned long long)ops,
-	    (long)use.ru_maxrss, b->extra);
+	    (long)use.ru_maxrss, tail, b->extra);
+	if (b->file != NULL && !b->own_file)
+		sample_write(b->file);
 }
 
 /* Threads wait here until the last of them has been started.  Without it a

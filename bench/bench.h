@@ -33,7 +33,8 @@ struct bench {
 	bool wall;              /* time by the wall clock, not by CPU time */
 	uint64_t start;
 	uint64_t extra_ns;      /* not to be counted */
-	char extra[160];        /* more to print, " name=value ..." */
+	bool own_file;          /* the program writes FILE, not bench_done */
+	char extra[640];        /* more to print, " name=value ..." */
 };
 
 /* Read MODE THREADS PERCENT [FILE IDLE_MS].  MODES is a list of words, as
@@ -47,7 +48,8 @@ size_t bench_scale(const struct bench *b, size_t n);
 
 void bench_start(struct bench *b);
 
-/* Print the result: OPS operations since bench_start.  */
+/* Print the result: OPS operations since bench_start.  With a FILE, which asks
+ * for samples of the resident size, sit idle first: everything is freed.  */
 void bench_done(struct bench *b, uint64_t ops);
 
 /* Call FN(ARG, 0) ... FN(ARG, N-1), each in a thread of its own and the only
@@ -60,6 +62,11 @@ uint64_t bench_cpu_ns(void);
 /* Resident memory of this process now, in KiB; 0 where /proc does not say.
  * Does not allocate.  */
 size_t bench_rss_kib(void);
+
+/* N zero bytes that the allocator knows nothing of.  */
+void *bench_map(size_t n);
+void *bench_map_shared(size_t n);       /* children write to the same */
+void bench_unmap(void *p, size_t n);
 
 _Noreturn void bench_die(const char *what);
 

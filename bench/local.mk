@@ -37,7 +37,7 @@ bench_programs = \
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 
-bench_common = %D%/bench.h %D%/bench.c
+bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 
 %C%_align_SOURCES = %D%/align.c $(bench_common)
 %C%_batch_SOURCES = %D%/batch.c $(bench_common)
@@ -76,6 +76,7 @@ bench_common = %D%/bench.h %D%/bench.c
 EXTRA_DIST += \
 	%D%/README.md \
 	%D%/allocators.py \
+	%D%/goals.py \
 	%D%/plot.py \
 	%D%/programs.py \
 	%D%/report.py \
@@ -115,7 +116,8 @@ bench-list:
 	@$(PYTHON3) $(srcdir)/%D%/run.py --list
 
 bench-commit:
-	for f in full.csv full.md full-shrink.csv full-time.svg \
-	    full-rss.svg full-shrink.svg; do \
+	for f in full.csv full.md full-memory.csv full-density.csv \
+	    full-time.svg full-rss.svg full-memory.svg full-density.svg \
+	    full-latency.svg full-scale.svg; do \
 	  cp bench-results/$$f $(srcdir)/%D%/results/ || exit 1; \
 	done

@@ -11,10 +11,12 @@ import os
 import shutil
 import subprocess
 
-PER_ROW = 12                    # benchmarks side by side
+PER_ROW = 10                    # benchmarks side by side
 TOP = 2.5                       # bars are cut here
 COLOURS = ["#0072b2", "#999999", "#e69f00", "#009e73", "#cc79a7", "#56b4e9",
-           "#d55e00", "#f0e442"]
+           "#d55e00", "#f0e442", "#000000", "#8c564b"]
+PERCENTILES = [("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"),
+               ("p9999", "p99.99"), ("max", "max")]
 HEAD = """set terminal svg size %d,%d dynamic font 'sans-serif,12' \
 background '#ffffff'
 set output '%s'
@@ -92,40 +94,102 @@ def bar_plot(result, column, title, path):
     return "".join(text)
 
 
-def load_samples(path):
-    """Seconds and MiB, by benchmark and allocator."""
+def load_lines(path, x, y):
+    """(x, y) by benchmark and allocator, from the file PATH; X and Y are a
+    column and what to divide it by."""
     found = {}
+    if not os.path.exists(path):
+        return found
     with open(path, newline="") as f:
-        for r in csv.DictReader(x for x in f if not x.startswith("# ")):
-            found.setdefault((r["bench"], r["alloc"]), []).append(
-                (int(r["ms"]) / 1000, int(r["kib"]) / 1024, r["phase"]))
+        for r in csv.DictReader(line for line in f if line[0] != "#"):
+            found.setdefault(r["bench"], {}).setdefault(r["alloc"], []).append(
+                (float(r[x[0]]) / x[1], float(r[y[0]]) / y[1]))
     return found
 
 
-def lines_plot(result, samples, path):
-    benches = list(dict.fromkeys(b for b, _ in samples))
-    text = [HEAD % (1000, 60 + 340 * len(benches), path)]
-    text.append("set multiplot layout %d,1 title %s\n" % (
-        len(benches), quote("Resident memory: grow, free, refill with another "
-                            "size, free, idle for 1 s")))
-    text.append("set xlabel 'seconds'\nset ylabel 'MiB'\n"
-                "set yrange [0:*]\nset key outside right top vertical\n"
+def latency_lines(result):
+    """Percentiles by benchmark and kind of call."""
+    found = {}
+    for bench in result.of_group("latency"):
+        for key, name in (("m", "malloc"), ("f", "free")):
+            for alloc in result.allocs:
+                points = [result.median(bench, alloc, "%s_%s" % (key, part))
+                          for part, _ in PERCENTILES]
+                if None not in points:
+                    found.setdefault("%s, %s" % (bench, name), {})[alloc] = \
+                        list(enumerate(points))
+    return found
+
+
+def scale_lines(result):
+    """ns of one operation, by live blocks and by threads."""
+    found = {}
+    for title, start, base in [("live blocks", "scale-1e", "1e"),
+                               ("threads", "scale-threads-", "")]:
+        for bench in result.benches:
+            if not bench.startswith(start):
+                continue
+            x = float(base + bench[len(start):])
+            for alloc in result.allocs:
+                ns = result.median(bench, alloc, "score_ns")
+                ops = result.median(bench, alloc, "ops")
+                if ns:
+                    found.setdefault(title, {}).setdefault(alloc, []).append(
+                        (x, ns / ops))
+    return found
+
+
+def lines_plot(result, found, path, title, setting, style="lines lw 2"):
+    """A plot for each key of FOUND, one below the other, a line for each
+    allocator."""
+    text = [HEAD % (1000, 60 + 300 * len(found), path)]
+    text.append("set multiplot layout %d,1 title %s\n" % (len(found),
+                                                          quote(title)))
+    text.append(setting + "set key outside right top vertical\n"
                 "set rmargin 16\n")
-    for i, bench in enumerate(benches):
+    for i, (name, lines) in enumerate(found.items()):
         clauses = []
         for k, alloc in enumerate(result.allocs):
-            data = samples.get((bench, alloc))
-            if not data:
+            if not lines.get(alloc):
                 continue
             text.append(block("s%d_%d" % (i, k),
-                              ["%.3f %.1f" % d[:2] for d in data]))
-            clauses.append("$s%d_%d using 1:2 with lines lw 2 lc rgb '%s' "
-                           "title %s" % (i, k, colour(result, alloc),
-                                         quote(alloc)))
-        text.append("set title %s\nplot %s\n" % (quote(bench),
+                              ["%.6g %.6g" % p for p in lines[alloc]]))
+            clauses.append("$s%d_%d using 1:2 with %s lc rgb '%s' title %s" % (
+                i, k, style, colour(result, alloc), quote(alloc)))
+        text.append("set title %s\nplot %s\n" % (quote(name),
                                                  ", ".join(clauses)))
     text.append("unset multiplot\n")
     return "".join(text)
+
+
+def line_plots(result, stem):
+    """(found, file's ending, title, settings, style) for each."""
+    tics = ", ".join("'%s' %d" % (name, i)
+                     for i, (_, name) in enumerate(PERCENTILES))
+    return [
+        (load_lines(stem + "-memory.csv", ("ms", 1000), ("kib", 1024)),
+         "memory", "Resident memory; everything is freed, then 1 s idle",
+         "set xlabel 'seconds'\nset ylabel 'MiB'\nset yrange [0:*]\n",
+         "lines lw 2"),
+        (load_lines(stem + "-density.csv", ("size", 1), ("ratio", 1)),
+         "density", "Resident bytes for each byte asked for",
+         "set xlabel 'size of blocks'\nset logscale x 2\n"
+         "set yrange [1:2]\n", "lines lw 1"),
+        (latency_lines(result), "latency",
+         "Duration of single calls, without page faults",
+         "set ylabel 'ns'\nset logscale y\nset xtics (%s)\n"
+         "set xrange [-0.2:%.1f]\n" % (tics, len(PERCENTILES) - 0.8),
+         "linespoints lw 2 pt 7 ps 0.5"),
+        (scale_lines(result), "scale", "Cost of one replacement of a block",
+         "set ylabel 'ns'\nset logscale x\nset autoscale xfix\n"
+         "set yrange [0:*]\n",
+         "linespoints lw 2 pt 7 ps 0.5"),
+    ]
+
+
+def is_wide(lines):
+    """Is there more than a single x?"""
+    return len({x for points in lines.values() for x, _ in points}) > 1
 
 
 def run(script, path):
@@ -141,8 +205,7 @@ def run(script, path):
 
 
 def draw(result, stem):
-    """Write STEM-time.svg, STEM-rss.svg and, when there are samples,
-    STEM-shrink.svg.  Returns what there is to say."""
+    """Write STEM-*.svg.  Returns what there is to say."""
     if shutil.which("gnuplot") is None:
         return ["no gnuplot here: no plots"]
     plots = []
@@ -151,10 +214,12 @@ def draw(result, stem):
                                       ("maxrss_kib", "Peak memory", "rss")]:
             path = "%s-%s.svg" % (stem, ending)
             plots.append((bar_plot(result, column, title, path), path))
-    if os.path.exists(stem + "-shrink.csv"):
-        samples = load_samples(stem + "-shrink.csv")
-        path = stem + "-shrink.svg"
-        if samples:
-            plots.append((lines_plot(result, samples, path), path))
+    for found, ending, title, setting, style in line_plots(result, stem):
+        path = "%s-%s.svg" % (stem, ending)
+        found = {name: lines for name, lines in found.items()
+                 if is_wide(lines)}
+        if found:
+            plots.append((lines_plot(result, found, path, title, setting,
+                                     style), path))
     said = [run(script, path) for script, path in plots]
     return [line for line in said if line]

@@ -8,9 +8,15 @@ import csv
 import math
 import statistics
 
+import goals
+
 GROUPS = ["1 thread", "threads", "programs"]
-GIVEN_BACK = [("rss_peak", "peak"), ("rss_drop", "after the first free"),
+GIVEN_BACK = [("maxrss_kib", "peak"), ("rss_drop", "after the first free"),
+              ("rss_live", "before the last free"),
               ("rss_end", "after the last free"), ("rss_idle", "1 s later")]
+PARTS = [("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"),
+         ("p9999", "p99.99"), ("max", "max"), ("all9999", "p99.99 of all"),
+         ("allmax", "max of all")]
 
 
 class Result:
@@ -28,6 +34,7 @@ class Result:
                        if r["status"] != "ok"}
         self.cells = {}
         for r in rows:
+            r.update(w.split("=", 1) for w in (r.get("more") or "").split())
             self.cells.setdefault((r["bench"], r["alloc"]), []).append(r)
 
     def values(self, bench, alloc, column):
@@ -35,7 +42,7 @@ class Result:
         if (bench, alloc) in self.failed:
             return []
         return [float(r[column]) for r in self.cells.get((bench, alloc), [])
-                if r[column] != ""]
+                if r.get(column, "") != ""]
 
     def median(self, bench, alloc, column):
         values = self.values(bench, alloc, column)
@@ -53,7 +60,11 @@ class Result:
 
     def compared(self):
         """The benchmarks that count in means: startup has its own table."""
-        return [b for b in self.benches if b != "startup"]
+        return [b for b in self.benches
+                if b != "startup" and self.group[b] in GROUPS]
+
+    def of_group(self, group):
+        return [b for b in self.benches if self.group[b] == group]
 
     def mean(self, benches, alloc, column):
         """Geometric mean of the ratios, and how many there were."""
@@ -138,9 +149,78 @@ def given_back(result):
     for bench in benches:
         for column, name in GIVEN_BACK:
             medians = [result.median(bench, a, column) for a in result.allocs]
-            rows.append(["%s, %s" % (bench, name)] + [
-                "–" if m is None else "%.0f" % (m / 1024) for m in medians])
+            if any(m is not None for m in medians):
+                rows.append(["%s, %s" % (bench, name)] + [
+                    "–" if m is None else "%.0f" % (m / 1024)
+                    for m in medians])
+        left = [dict((b, p) for p, b in goals.idle_percents(result, a)).get(
+            bench) for a in result.allocs]
+        if any(p is not None for p in left):
+            rows.append(["**%s, left, %% of the peak**" % bench] + [
+                "–" if p is None else "**%.1f**" % p for p in left])
     return table(["resident MiB"] + result.allocs, rows) if rows else []
+
+
+def over_requested(result):
+    """Resident bytes for each byte in use, in programs that know it."""
+    rows = []
+    for bench in result.benches:
+        cells = []
+        for alloc in result.allocs:
+            rss = result.median(bench, alloc, "rss_live")
+            live = result.median(bench, alloc, "live_kib")
+            cells.append("%.2f" % (rss / live) if rss and live else "–")
+        if any(c != "–" for c in cells):
+            rows.append([bench + ", before the last free"] + cells)
+    for bench in result.of_group("density"):
+        for column, name in [("density", "geometric mean over sizes"),
+                             ("density_worst", "worst size")]:
+            medians = [result.median(bench, a, column) for a in result.allocs]
+            rows.append(["%s, %s" % (bench, name)] + [
+                "–" if m is None else "%.2f" % (m / 1000) for m in medians])
+    return table([""] + result.allocs, rows) if rows else []
+
+
+def latency(result):
+    rows = []
+    for bench in result.of_group("latency"):
+        for key, name in goals.LATENCY:
+            for part, shown in PARTS:
+                medians = [result.median(bench, a, "%s_%s" % (key, part))
+                           for a in result.allocs]
+                rows.append(["%s, %s, %s" % (bench, name, shown)] + [
+                    "–" if m is None else "%.0f" % m for m in medians])
+    return table(["ns"] + result.allocs, rows) if rows else []
+
+
+def scale(result):
+    """ns of one operation; in brackets, of writing to a random block."""
+    rows = []
+    for bench in result.benches:
+        if not bench.startswith("scale-"):
+            continue
+        cells = []
+        for alloc in result.allocs:
+            ns, ops, walk = (result.median(bench, alloc, c) for c in (
+                "score_ns", "ops", "walk_ns"))
+            cells.append("–" if not ns else "%.1f" % (ns / ops) + (
+                "" if walk is None else " (%.1f)" % (walk / ops)))
+        rows.append([bench] + cells)
+    return table(["ns per operation"] + result.allocs, rows) if rows else []
+
+
+def behind(result):
+    """Where memaix is not the best."""
+    lines = []
+    if goals.SELF not in result.allocs:
+        return lines
+    for column, name in [("score_ns", "time"), ("maxrss_kib", "peak memory")]:
+        rows = [["%.2f" % ratio, bench, whose] for ratio, bench, whose in
+                goals.behind(result, goals.SELF, column, result.compared())
+                if ratio > goals.NEAR]
+        if rows:
+            lines += table([name + ", ratio", "benchmark", "best peer"], rows)
+    return lines
 
 
 def startup(result):
@@ -181,6 +261,16 @@ def markdown(result):
     base = result.base
     lines = ["# Allocators compared", ""]
     lines += section(
+        "Summary", "Geometric means relative to %s.  Peers are all but memaix "
+        "and the system's allocator; an allocator is not its own peer." % base,
+        table(*goals.summary(result)))
+    reached = goals.goals(result)
+    if reached:
+        lines += section("Goals", "", table(
+            ["goal", "value", "limit", "reached"], reached))
+    lines += section("Where memaix is behind the best peer", "",
+                     behind(result))
+    lines += section(
         "Time", "%s in milliseconds, the others as a ratio to it; less is "
         "better.  Median of the rounds, smallest and largest in brackets.  "
         "One thread and programs: CPU time; threads and redis: wall time."
@@ -190,6 +280,16 @@ def markdown(result):
         "better." % base,
         ratios(result, "maxrss_kib", 1024, "MiB", "%.1f", False))
     lines += section("Memory given back", "", given_back(result))
+    lines += section(
+        "Resident for each byte in use", "", over_requested(result))
+    lines += section(
+        "Latency", "Calls without a page fault, but for the rows `of all`.  "
+        "Calls in which the thread lost the processor are left out.",
+        latency(result))
+    lines += section(
+        "Cost as the heap and the number of threads grow", "In brackets: what "
+        "it costs to write to a random block and do nothing else.",
+        scale(result))
     lines += section("Start of a program", "", startup(result))
     lines += section("Failures", "", failures(result))
     lines += section("How it was measured", "",

@@ -26,8 +26,11 @@ import suite                        # noqa: E402
 
 COLUMNS = ["bench", "group", "threads", "round", "alloc", "status", "clock",
            "score_ns", "ops", "wall_ns", "user_us", "system_us", "maxrss_kib",
-           "minflt", "majflt", "nvcsw", "nivcsw", "rss_peak", "rss_drop",
-           "rss_end", "rss_idle"]
+           "minflt", "majflt", "nvcsw", "nivcsw", "more"]
+
+# What programs write line by line, see suite.py.
+KEPT = {"memory": "bench,alloc,ms,kib,phase",
+        "density": "bench,alloc,size,ratio"}
 
 
 class Progress:
@@ -137,17 +140,21 @@ class Session:
         self.failed = set()             # not run again in later rounds
         with open(self.stem + ".csv", "w", newline="") as f:
             f.writelines("# %s\n" % line for line in head)
-        with open(self.stem + "-shrink.csv", "w", newline="") as f:
-            f.writelines("# %s\n" % line for line in head)
-            f.write("bench,alloc,ms,kib,phase\n")
+        for kind, columns in KEPT.items():
+            with open(self.kept(kind), "w", newline="") as f:
+                f.writelines("# %s\n" % line for line in head)
+                f.write(columns + "\n")
         self.file = open(self.stem + ".csv", "a", newline="")
         self.writer = csv.DictWriter(self.file, COLUMNS, restval="",
                                      extrasaction="ignore",
                                      lineterminator="\n")
         self.writer.writeheader()
 
-    def keep_samples(self, bench, alloc, path):
-        with open(path) as source, open(self.stem + "-shrink.csv", "a") as f:
+    def kept(self, kind):
+        return "%s-%s.csv" % (self.stem, kind)
+
+    def keep(self, bench, alloc, path):
+        with open(path) as source, open(self.kept(bench.keeps), "a") as f:
             for line in source:
                 f.write("%s,%s,%s\n" % (bench.name, alloc.name,
                                         ",".join(line.split())))
@@ -156,10 +163,10 @@ class Session:
         row = {"bench": bench.name, "group": bench.group, "round": turn,
                "threads": bench.threads, "alloc": alloc.name, "status": "ok"}
         try:
-            use, samples = self.runner.run(bench, alloc, turn == 1)
+            use, lines = self.runner.run(bench, alloc, turn == 1)
             row.update(use)
-            if samples and turn == 1:
-                self.keep_samples(bench, alloc, samples)
+            if lines and turn == 1:
+                self.keep(bench, alloc, lines)
         except runner.Failed as e:
             row["status"] = "fail: " + str(e).replace(",", ";")[:200]
             sys.stderr.write("\n%s with %s: %s\n" % (

@@ -19,6 +19,7 @@ SPAWN_FIELDS = ["runs", "wall_ns", "user_us", "system_us", "maxrss_kib",
                 "minflt", "majflt", "nvcsw", "nivcsw", "wait"]
 TIMEOUT = 180                   # seconds
 IDLE_MS = 1000
+COMMON = ("bench", "threads", "clock", "ns", "ops", "rss_kib")
 
 
 class Failed(Exception):
@@ -75,23 +76,21 @@ class Runner:
     def micro(self, bench, env, first_round):
         command = [self.program(bench.program)]
         command += bench.arguments(self.quick)
-        samples = None
-        if bench.samples:
-            samples = os.path.join(self.work, "samples")
+        lines = None
+        if bench.keeps:
+            lines = os.path.join(self.work, "lines")
             # The idle time is long, and what it shows hardly varies.
-            idle = IDLE_MS if first_round or not self.quick else 0
-            command += [samples, str(idle)]
+            idle = IDLE_MS if first_round and (
+                bench.idles or not self.quick) else 0
+            command += [lines, str(idle)]
         text, use = self.spawn(command, 1, env, None)
         words = dict(w.split("=", 1) for w in text.decode().split())
         self.agree(bench, words["ops"])
         use.update(score_ns=int(words["ns"]), ops=int(words["ops"]),
                    clock=words["clock"])
-        if samples:
-            use.update({k: v for k, v in words.items()
-                        if k.startswith("rss_") and k != "rss_kib"})
-            if not first_round and self.quick:
-                del use["rss_idle"]
-        return use, samples
+        use["more"] = " ".join("%s=%s" % item for item in words.items()
+                               if item[0] not in COMMON)
+        return use, lines
 
     def outside(self, bench, env):
         env = dict(bench.env, **env)

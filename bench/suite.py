@@ -8,32 +8,41 @@
 """A benchmark is a name, a group and a way to run it."""
 
 
+BY_WALL = ("larson", "churn")
+
+
 class Micro:
     """One of our programs.  It times itself: CPU time with one thread, wall
-    time with more; larson and churn always by wall time."""
+    time with more; larson and churn always by wall time.
+
+    KEEPS says which file the lines go to that the program writes: "memory",
+    samples of the resident size, for which it sits idle in the end, or
+    "density".  Being idle takes long, so in a quick run few are: IDLES.  GROUP
+    is for what has tables of its own and is in no mean."""
 
     def __init__(self, name, command, full=100, quick=20, in_quick=True,
-                 samples=False):
+                 keeps=None, idles=False, group=None):
         self.name = name
         self.program, self.mode, threads = command.split()
         self.threads = int(threads)
         self.full, self.quick, self.in_quick = full, quick, in_quick
-        self.samples = samples
-        by_wall = self.threads > 1 or self.program in ("larson", "churn")
-        self.group = "threads" if by_wall else "1 thread"
+        self.keeps, self.idles = keeps, idles
+        by_wall = self.threads > 1 or self.program in BY_WALL
+        self.group = group or ("threads" if by_wall else "1 thread")
 
     def arguments(self, is_quick):
         percent = self.quick if is_quick else self.full
         return [self.mode, str(self.threads), str(percent)]
 
 
-def threads_of(name, command, counts, quick_counts, quick=20):
+def threads_of(name, command, counts, quick_counts, quick=20, full=100,
+               **others):
     """The same program with several numbers of threads.  The work is mostly
     per thread, so four do less each."""
     return [Micro("%s-%d" % (name, n), "%s %d" % (command, n),
-                  full=50 if n == 4 else 100,
+                  full=full // 2 if n == 4 else full,
                   quick=quick // 2 if n == 4 else quick,
-                  in_quick=n in quick_counts) for n in counts]
+                  in_quick=n in quick_counts, **others) for n in counts]
 
 
 def micro():
@@ -45,23 +54,27 @@ def micro():
                     quick=16),
         *threads_of("pairs-fifo", "pairs fifo", (1, 2, 4), one),
         *threads_of("replace-small", "replace small", (1, 2, 4), one),
-        *threads_of("replace-large", "replace large", (1, 2), one, quick=30),
+        *threads_of("replace-large", "replace large", (1, 2), one, quick=30,
+                    keeps="memory"),
         Micro("batch-same-1", "batch same 1"),
         *threads_of("batch-mixed", "batch mixed", (1, 2, 4), (1, 4),
                     quick=12),
         Micro("trees-binary-1", "trees binary 1", in_quick=False),
         *threads_of("trees-text", "trees text", (1, 2), one, quick=25),
-        *threads_of("compile", "compile units", (1, 2), one),
+        *threads_of("compile", "compile units", (1, 2), one, full=60),
         Micro("align", "align random 1", quick=15),
         Micro("vector-many", "vector many 1"),
         Micro("vector-one", "vector one 1", quick=25),
         Micro("calloc-small", "zero small 1"),
         Micro("calloc-64k", "zero middle 1", quick=25),
-        Micro("calloc-large", "zero large 1", quick=15),
-        Micro("large-1", "large random 1", quick=15),
-        Micro("large-4", "large random 4", full=25, in_quick=False),
-        Micro("shrink-all", "shrink all 1", quick=25, samples=True),
-        Micro("shrink-most", "shrink most 1", quick=25, samples=True),
+        Micro("calloc-large", "zero large 1", quick=15, keeps="memory"),
+        Micro("large-1", "large random 1", quick=15, keeps="memory"),
+        Micro("large-4", "large random 4", full=25, in_quick=False,
+              keeps="memory"),
+        Micro("shrink-all", "shrink all 1", quick=25, keeps="memory"),
+        Micro("shrink-most", "shrink most 1", quick=25, keeps="memory",
+              idles=True),
+        Micro("shrink-shift", "shrink shift 1", quick=25, keeps="memory"),
         Micro("ring-small-2", "ring small 2"),
         Micro("ring-small-4", "ring small 4", full=50, in_quick=False),
         Micro("ring-mixed-2", "ring mixed 2"),
