@@ -25,7 +25,9 @@ bench_programs = \
 	%D%/exchange \
 	%D%/large \
 	%D%/larson \
+	%D%/lru \
 	%D%/pairs \
+	%D%/phases \
 	%D%/replace \
 	%D%/ring \
 	%D%/shrink \
@@ -46,7 +48,9 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_exchange_SOURCES = %D%/exchange.c $(bench_common)
 %C%_large_SOURCES = %D%/large.c $(bench_common)
 %C%_larson_SOURCES = %D%/larson.c $(bench_common)
+%C%_lru_SOURCES = %D%/lru.c $(bench_common)
 %C%_pairs_SOURCES = %D%/pairs.c $(bench_common)
+%C%_phases_SOURCES = %D%/phases.c $(bench_common)
 %C%_replace_SOURCES = %D%/replace.c $(bench_common)
 %C%_ring_SOURCES = %D%/ring.c $(bench_common)
 %C%_shrink_SOURCES = %D%/shrink.c $(bench_common)
@@ -63,7 +67,9 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_exchange_LDADD =
 %C%_large_LDADD =
 %C%_larson_LDADD =
+%C%_lru_LDADD =
 %C%_pairs_LDADD =
+%C%_phases_LDADD =
 %C%_replace_LDADD =
 %C%_ring_LDADD =
 %C%_shrink_LDADD =

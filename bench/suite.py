@@ -8,12 +8,12 @@
 """A benchmark is a name, a group and a way to run it."""
 
 
-BY_WALL = ("larson", "churn")
+BY_WALL = ("larson", "churn", "phases")
 
 
 class Micro:
     """One of our programs.  It times itself: CPU time with one thread, wall
-    time with more; larson and churn always by wall time.
+    time with more; larson, churn and phases always by wall time.
 
     KEEPS says which file the lines go to that the program writes: "memory",
     samples of the resident size, for which it sits idle in the end, or
@@ -75,6 +75,9 @@ def micro():
         Micro("shrink-most", "shrink most 1", quick=25, keeps="memory",
               idles=True),
         Micro("shrink-shift", "shrink shift 1", quick=25, keeps="memory"),
+        Micro("lru", "lru drift 1", quick=25, keeps="memory", idles=True),
+        *threads_of("phases", "phases grow", (1, 4), (4,), quick=50,
+                    keeps="memory", idles=True),
         Micro("ring-small-2", "ring small 2"),
         Micro("ring-small-4", "ring small 4", full=50, in_quick=False),
         Micro("ring-mixed-2", "ring mixed 2"),
