@@ -23,6 +23,7 @@ bench_programs = \
 	%D%/churn \
 	%D%/compile \
 	%D%/exchange \
+	%D%/ladder \
 	%D%/large \
 	%D%/larson \
 	%D%/lru \
@@ -30,6 +31,7 @@ bench_programs = \
 	%D%/phases \
 	%D%/replace \
 	%D%/ring \
+	%D%/scale \
 	%D%/shrink \
 	%D%/spawn \
 	%D%/stress \
@@ -46,6 +48,7 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_churn_SOURCES = %D%/churn.c $(bench_common)
 %C%_compile_SOURCES = %D%/compile.c $(bench_common)
 %C%_exchange_SOURCES = %D%/exchange.c $(bench_common)
+%C%_ladder_SOURCES = %D%/ladder.c $(bench_common)
 %C%_large_SOURCES = %D%/large.c $(bench_common)
 %C%_larson_SOURCES = %D%/larson.c $(bench_common)
 %C%_lru_SOURCES = %D%/lru.c $(bench_common)
@@ -53,6 +56,7 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_phases_SOURCES = %D%/phases.c $(bench_common)
 %C%_replace_SOURCES = %D%/replace.c $(bench_common)
 %C%_ring_SOURCES = %D%/ring.c $(bench_common)
+%C%_scale_SOURCES = %D%/scale.c $(bench_common)
 %C%_shrink_SOURCES = %D%/shrink.c $(bench_common)
 %C%_spawn_SOURCES = %D%/spawn.c
 %C%_stress_SOURCES = %D%/stress.c $(bench_common)
@@ -65,6 +69,7 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_churn_LDADD =
 %C%_compile_LDADD =
 %C%_exchange_LDADD =
+%C%_ladder_LDADD =
 %C%_large_LDADD =
 %C%_larson_LDADD =
 %C%_lru_LDADD =
@@ -72,6 +77,7 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_phases_LDADD =
 %C%_replace_LDADD =
 %C%_ring_LDADD =
+%C%_scale_LDADD =
 %C%_shrink_LDADD =
 %C%_spawn_LDADD =
 %C%_stress_LDADD =

@@ -45,6 +45,14 @@ def threads_of(name, command, counts, quick_counts, quick=20, full=100,
                   in_quick=n in quick_counts, **others) for n in counts]
 
 
+def scale():
+    """What an operation costs as the heap grows and threads join."""
+    return ([Micro("scale-1e%d" % e, "scale 1e%d 1" % e, quick=30,
+                   in_quick=e in (4, 6)) for e in range(3, 8)] +
+            [Micro("scale-threads-%d" % n, "scale threads %d" % n,
+                   in_quick=n == 8) for n in (1, 2, 4, 8)])
+
+
 def micro():
     """All of our own programs, in the order of the tables."""
     one, two, four = (1,), (2,), (4,)
@@ -59,12 +67,15 @@ def micro():
         Micro("batch-same-1", "batch same 1"),
         *threads_of("batch-mixed", "batch mixed", (1, 2, 4), (1, 4),
                     quick=12),
+        *threads_of("ladder-six", "ladder six", (1, 2), one),
+        *threads_of("ladder-eight", "ladder eight", (2, 4), two),
         Micro("trees-binary-1", "trees binary 1", in_quick=False),
         *threads_of("trees-text", "trees text", (1, 2), one, quick=25),
         *threads_of("compile", "compile units", (1, 2), one, full=60),
         Micro("align", "align random 1", quick=15),
         Micro("vector-many", "vector many 1"),
         Micro("vector-one", "vector one 1", quick=25),
+        Micro("vector-gig", "vector gig 1", in_quick=False, keeps="memory"),
         Micro("calloc-small", "zero small 1"),
         Micro("calloc-64k", "zero middle 1", quick=25),
         Micro("calloc-large", "zero large 1", quick=15, keeps="memory"),
@@ -78,6 +89,7 @@ def micro():
         Micro("lru", "lru drift 1", quick=25, keeps="memory", idles=True),
         *threads_of("phases", "phases grow", (1, 4), (4,), quick=50,
                     keeps="memory", idles=True),
+        *scale(),
         Micro("ring-small-2", "ring small 2"),
         Micro("ring-small-4", "ring small 4", full=50, in_quick=False),
         Micro("ring-mixed-2", "ring mixed 2"),

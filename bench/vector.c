@@ -3,7 +3,9 @@
  *   many    2,000 vectors of 8-byte elements grow side by side, each element
  *           to a random vector, capacity times 1.5, to about 1,000 elements
  *           each; then all are freed, and again
- *   one     one vector grows to 256 MiB, capacity times 1.25, twice
+ *   one     one vector grows to 256 MiB, capacity times 1.25
+ *   gig     one vector grows to 1 GiB, capacity times 1.25, one byte of each
+ *           OS page written
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -44,7 +46,7 @@ many(const struct bench *b)
 {
 	static struct vector vectors[VECTORS];
 	uint64_t rng = bench_seed(0);
-	size_t passes = bench_scale(b, 30);
+	size_t passes = bench_scale(b, 20);
 
 	for (size_t pass = 0; pass < passes; pass++) {
 		for (size_t i = 0; i < VECTORS * ELEMENTS; i++) {
@@ -64,14 +66,33 @@ one(const struct bench *b)
 {
 	struct vector v = { NULL, 0, 0 };
 	size_t n = bench_scale(b, 256 * BENCH_MIB / sizeof(*v.item));
-	int passes = 2;
 
-	for (int pass = 0; pass < passes; pass++) {
-		for (size_t i = 0; i < n; i++)
-			push(&v, i, 4);
-		drop(&v);
+	for (size_t i = 0; i < n; i++)
+		push(&v, i, 4);
+	drop(&v);
+	return n;
+}
+
+/* As `one', but what counts is how realloc grows, not the filling.  */
+static uint64_t
+gig(const struct bench *b)
+{
+	size_t step = 4096, n = bench_scale(b, 1024 * BENCH_MIB);
+	size_t used = 0, room = 0;
+	unsigned char *p = NULL;
+
+	for (; used < n; used += step) {
+		if (used == room) {
+			room += (room / 4 / step + 4) * step;
+			p = bench_check(realloc(bench_hide(p), room));
+		}
+		p[used] = (unsigned char)(used / step);
 	}
-	return (uint64_t)n * passes;
+	for (size_t i = 0; i < used; i += step)
+		if (p[i] != (unsigned char)(i / step))
+			bench_die("realloc lost a byte");
+	bench_free(p);
+	return n / step;
 }
 
 int
@@ -79,10 +100,11 @@ main(int argc, char **argv)
 {
 	struct bench b;
 
-	bench_open(&b, argc, argv, " many one ");
+	bench_open(&b, argc, argv, " many one gig ");
 	if (b.threads != 1)
 		bench_die("one thread only");
 	bench_start(&b);
-	bench_done(&b, bench_is(&b, "many") ? many(&b) : one(&b));
+	bench_done(&b, bench_is(&b, "many") ? many(&b) :
+	    bench_is(&b, "one") ? one(&b) : gig(&b));
 	return 0;
 }
