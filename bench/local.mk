@@ -22,10 +22,12 @@ bench_programs = \
 	%D%/batch \
 	%D%/churn \
 	%D%/compile \
+	%D%/density \
 	%D%/exchange \
 	%D%/ladder \
 	%D%/large \
 	%D%/larson \
+	%D%/latency \
 	%D%/lru \
 	%D%/pairs \
 	%D%/phases \
@@ -47,10 +49,12 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_batch_SOURCES = %D%/batch.c $(bench_common)
 %C%_churn_SOURCES = %D%/churn.c $(bench_common)
 %C%_compile_SOURCES = %D%/compile.c $(bench_common)
+%C%_density_SOURCES = %D%/density.c $(bench_common)
 %C%_exchange_SOURCES = %D%/exchange.c $(bench_common)
 %C%_ladder_SOURCES = %D%/ladder.c $(bench_common)
 %C%_large_SOURCES = %D%/large.c $(bench_common)
 %C%_larson_SOURCES = %D%/larson.c $(bench_common)
+%C%_latency_SOURCES = %D%/latency.c %D%/ticks.h %D%/ticks.c $(bench_common)
 %C%_lru_SOURCES = %D%/lru.c $(bench_common)
 %C%_pairs_SOURCES = %D%/pairs.c $(bench_common)
 %C%_phases_SOURCES = %D%/phases.c $(bench_common)
@@ -68,10 +72,12 @@ bench_common = %D%/bench.h %D%/bench.c %D%/sample.h %D%/sample.c
 %C%_batch_LDADD =
 %C%_churn_LDADD =
 %C%_compile_LDADD =
+%C%_density_LDADD = -lm
 %C%_exchange_LDADD =
 %C%_ladder_LDADD =
 %C%_large_LDADD =
 %C%_larson_LDADD =
+%C%_latency_LDADD =
 %C%_lru_LDADD =
 %C%_pairs_LDADD =
 %C%_phases_LDADD =

@@ -102,4 +102,11 @@ def micro():
                     quick=16),
         *threads_of("churn", "churn short", (1, 4), four, quick=30),
         *threads_of("stress", "stress mixed", (1, 2, 4), (1, 2, 4), quick=14),
+        Micro("latency-small", "latency small 1", group="latency"),
+        Micro("latency-mixed", "latency mixed 1", group="latency",
+              in_quick=False),
+        Micro("latency-cross", "latency cross 2", group="latency",
+              in_quick=False),
+        Micro("density", "density sizes 1", quick=25, keeps="density",
+              group="density"),
     ]
