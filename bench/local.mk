@@ -7,6 +7,7 @@
 #   make bench-quick                    less of it, 3 rounds, under 3 minutes
 #   make bench BENCH=pairs,larson ROUNDS=9 ALLOCS=memaix,jemalloc
 #   make bench LIBS="sn=/path/libsn.so" one allocator more
+#   make bench MORE=/path/list          more programs
 #   make bench-list                     the names for BENCH
 #   make bench-commit                   keep the results of `make bench'
 #
@@ -105,6 +106,7 @@ EXTRA_DIST += \
 	%D%/inputs/objects.lua \
 	%D%/inputs/objects.pl \
 	%D%/inputs/objects.py \
+	%D%/inputs/objects.rb \
 	%D%/inputs/tables.sql \
 	%D%/results
 
@@ -115,7 +117,7 @@ bench_run = \
 	$(PYTHON3) $(srcdir)/%D%/run.py --bin %D% \
 	--memaix .libs/libmemaix.so.0 --commit "$${commit:-$(PACKAGE_VERSION)}" \
 	--rounds='$(ROUNDS)' --bench='$(BENCH)' --allocs='$(ALLOCS)' \
-	--libs='$(LIBS)'
+	--libs='$(LIBS)' --more='$(MORE)'
 
 .PHONY: bench bench-quick bench-build bench-list bench-commit
 bench: bench-build

@@ -15,16 +15,18 @@ INPUTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inputs")
 
 
 class Program:
-    """A command timed from outside by its CPU time.  Its output must be the
-    same with every allocator."""
+    """A command timed from outside, by its CPU time unless CLOCK is "wall".
+    Its output must be the same with every allocator, unless SAME_OUTPUT is
+    False."""
 
     group = "programs"
     threads = 1
 
     def __init__(self, name, command, stdin=None, env=None, count=1,
-                 harmless=("--version",)):
+                 harmless=("--version",), clock="cpu", same_output=True):
         self.name, self.command, self.stdin = name, command, stdin
         self.env, self.count = env or {}, count
+        self.clock, self.same_output = clock, same_output
         self.proof = [command[0], *harmless]
 
 
@@ -85,6 +87,30 @@ def json_source(records):
         for i in range(records)])
 
 
+def smt_source(jobs, machines, limit):
+    """Jobs that go over machines one after the other: is there a plan that
+    ends in time?"""
+    r = random_numbers(3)
+    took = [[1 + next(r) % 20 for _ in range(machines)] for _ in range(jobs)]
+    out = ["(set-logic QF_LIA)"]
+    for j in range(jobs):
+        for m in range(machines):
+            least = "(+ s%d_%d %d)" % (j, m - 1, took[j][m - 1]) if m else "0"
+            out.append("(declare-const s%d_%d Int)\n(assert (>= s%d_%d %s))"
+                       % (j, m, j, m, least))
+        out.append("(assert (<= (+ s%d_%d %d) %d))"
+                   % (j, machines - 1, took[j][-1], limit))
+    for a in range(jobs):
+        for b in range(a):
+            for m in range(machines):
+                i, k = (m + a) % machines, (m + b) % machines
+                x, y = "s%d_%d" % (a, i), "s%d_%d" % (b, k)
+                out.append(
+                    "(assert (or (<= (+ %s %d) %s) (<= (+ %s %d) %s)))"
+                    % (x, took[a][i], y, y, took[b][k], x))
+    return "\n".join(out) + "\n(check-sat)\n"
+
+
 def keep(work, name, text):
     path = os.path.join(work, name)
     with open(path, "w") as f:
@@ -131,7 +157,7 @@ def make_python(work, quick):
     python = find("python3")
     return python and Program(
         "python", [python, "-S", os.path.join(INPUTS, "objects.py"),
-                   "3" if quick else "24"],
+                   "3" if quick else "16"],
         env={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"})
 
 
@@ -139,12 +165,12 @@ def make_gcc(work, quick):
     cc1 = compiler_proper()
     return cc1 and Program(
         "gcc", [cc1, "-quiet", "-O2", "-o", "/dev/stdout",
-                keep(work, "generated.c", c_source(12 if quick else 80))])
+                keep(work, "generated.c", c_source(12 if quick else 60))])
 
 
 def make_sqlite(work, quick):
     sqlite = find("sqlite3")
-    text = read("tables.sql").replace("@N@", "15000" if quick else "120000")
+    text = read("tables.sql").replace("@N@", "12000" if quick else "80000")
     return sqlite and Program("sqlite", [sqlite, ":memory:"],
                               stdin=keep(work, "tables.sql", text))
 
@@ -153,7 +179,7 @@ def make_perl(work, quick):
     perl = find("perl")
     return perl and Program(
         "perl", [perl, os.path.join(INPUTS, "objects.pl"),
-                 "2" if quick else "8"],
+                 "2" if quick else "6"],
         env={"PERL_HASH_SEED": "0", "PERL_PERTURB_KEYS": "0"})
 
 
@@ -161,7 +187,7 @@ def make_lua(work, quick):
     lua = find("lua5.4", "lua5.3", "lua54", "lua")
     return lua and Program(
         "lua", [lua, os.path.join(INPUTS, "objects.lua"),
-                "3" if quick else "16"], harmless=("-v",))
+                "2" if quick else "10"], harmless=("-v",))
 
 
 def make_jq(work, quick):
@@ -176,12 +202,40 @@ def make_redis(work, quick):
     server, client = find("redis-server"), find("redis-benchmark")
     if server is None or client is None:
         return None
-    return Server(server, client, 20000 if quick else 120000, libc_path())
+    return Server(server, client, 20000 if quick else 45000, libc_path())
+
+
+def make_ruby(work, quick):
+    ruby = find("ruby")
+    return ruby and Program(
+        "ruby", [ruby, "--disable=gems", os.path.join(INPUTS, "objects.rb"),
+                 "1" if quick else "6"])
+
+
+def make_z3(work, quick):
+    z3 = find("z3")
+    return z3 and Program(
+        "z3", [z3, keep(work, "problem.smt2", smt_source(
+            8 if quick else 15, 10, 200 if quick else 300))])
+
+
+def make_rocksdb(work, quick):
+    db_bench = find("db_bench")
+    return db_bench and Program(
+        "rocksdb", [db_bench, "--benchmarks=fillrandom,readrandom,seekrandom",
+                    "--num=%d" % (10000 if quick else 50000), "--seed=1",
+                    "--reads=%d" % (5000 if quick else 30000),
+                    "--value_size=200", "--disable_wal=1",
+                    "--compression_type=none", "--threads=2",
+                    "--write_buffer_size=4000000",
+                    "--db=" + os.path.join(work, "rocksdb")],
+        same_output=False)
 
 
 MAKERS = {
     "python": make_python, "gcc": make_gcc, "sqlite": make_sqlite,
-    "perl": make_perl, "lua": make_lua, "jq": make_jq, "redis": make_redis,
+    "perl": make_perl, "lua": make_lua, "jq": make_jq, "ruby": make_ruby,
+    "z3": make_z3, "rocksdb": make_rocksdb, "redis": make_redis,
 }
 
 
@@ -194,6 +248,26 @@ def all_of(work, quick):
     made = [(name, make(work, quick)) for name, make in MAKERS.items()]
     return ([startup(quick)] + [p for _, p in made if p],
             [name for name, p in made if not p])
+
+
+def more(path):
+    """The programs that the file PATH lists: NAME CLOCK COMMAND ..., where @
+    is the file's folder and <FILE the standard input.  Times are often in
+    their output, so it is not looked at."""
+    found = []
+    if not path:
+        return found
+    folder = os.path.dirname(os.path.abspath(path))
+    with open(path) as f:
+        for line in f:
+            words = line.replace("@", folder).split()
+            if not words or words[0][0] == "#":
+                continue
+            stdin = [w[1:] for w in words[3:] if w[0] == "<"]
+            command = [w for w in words[2:] if w[0] != "<"]
+            found.append(Program(words[0], command, (stdin or [None])[0],
+                                 clock=words[1], same_output=False))
+    return found
 
 
 def status_of(pid, key):

@@ -208,6 +208,8 @@ def options():
     p.add_argument("--bench", default="", help="names or beginnings, commas")
     p.add_argument("--allocs", default="", help="only these, commas")
     p.add_argument("--libs", default="", help="more: NAME=PATH[;VAR=VALUE]")
+    p.add_argument("--more", default="", metavar="FILE",
+                   help="a list of more programs")
     p.add_argument("--commit", default="unknown")
     p.add_argument("--report", metavar="CSV", help="no runs: make the tables "
                    "and plots of an earlier run again")
@@ -218,7 +220,7 @@ def options():
     args.shown = "make bench%s%s" % ("-quick" if args.quick else "", "".join(
         ' %s="%s"' % (name, value) for name, value in [
             ("ROUNDS", args.rounds), ("BENCH", args.bench),
-            ("ALLOCS", args.allocs),
+            ("ALLOCS", args.allocs), ("MORE", os.path.basename(args.more)),
             ("LIBS", re.sub(r"=(?!/usr/|/lib|/opt/)/[^ ;]*/", "=", args.libs))
         ] if value))
     args.rounds = int(args.rounds or (3 if args.quick else 5))
@@ -241,7 +243,7 @@ def finish(stem):
 
 def compare(args, work):
     made, skipped = programs.all_of(work, args.quick)
-    everything = suite.micro() + made
+    everything = suite.micro() + made + programs.more(args.more)
     if args.list:
         print("\n".join(b.name for b in everything))
         return 0
