@@ -22,10 +22,18 @@ search()
 {
 	(cd "$tmp" && rm -f pan* && spin "$@" -a "$here/model/inbox.pml" \
 	    >out 2>&1 && $cc -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=12000 \
-	    -o pan pan.c && ./pan -n -m"$depth" >out 2>&1) || {
+	    -o pan pan.c && ./pan -m"$depth" >out 2>&1) || {
 		cat "$tmp/out"
 		exit 99
 	}
+}
+
+# Nobody ever got a block in one of the drains of a thread: what is asserted of it
+# says nothing then.
+blind()
+{
+	sed -n '/^unreached in proctype thread/,/states)/p' "$tmp/out" |
+	    grep -q 'next = mark'
 }
 
 # Nothing is wrong, and nothing was left out.
@@ -34,7 +42,7 @@ sound()
 	search "$@"
 	if grep -q 'errors: 0$' "$tmp/out" &&
 	    ! grep -qi 'error: max search depth\|not completed\|out of memory' \
-	    "$tmp/out"; then
+	    "$tmp/out" && ! blind; then
 		echo "PASS ${*:-two threads}: $(sed -n \
 		    's/ *\([0-9.e+]*\) states, stored.*/\1 states/p' "$tmp/out")"
 	else

@@ -41,7 +41,7 @@
 #define LIST 0                  /* the span's list */
 #define HELD 1                  /* the program's */
 #define WAY 2                   /* a thread carries it */
-#define KEPT 3                  /* a list of another class's cache: + cache */
+#define KEPT 3                  /* a cache's list, by its room: + cache */
 #define INBOX 5                 /* + cache */
 
 byte where[BLOCKS];
@@ -199,10 +199,12 @@ inline receive()
 /* drain_inbox  */
 inline drain(with)
 {
-	if
-	:: WRONG == 2 -> item = inbox[c]; inbox[c] = with
-	:: else -> atomic { item = inbox[c]; inbox[c] = with }
-	fi;
+#if WRONG == 2
+	item = inbox[c];
+	inbox[c] = with;
+#else
+	atomic { item = inbox[c]; inbox[c] = with }
+#endif
 	receive()
 }
 
@@ -328,10 +330,11 @@ inline end_thread()
 	:: owner == c && !given -> central_give()
 	:: else
 	fi;
-	if
-	:: WRONG == 3 -> drain(NONE)
-	:: else -> drain(CLOSED)
-	fi;
+#if WRONG == 3
+	drain(NONE);
+#else
+	drain(CLOSED);
+#endif
 	d_step {
 		b = 0;
 		do
@@ -365,7 +368,9 @@ work:	if
 		:: else
 		fi;
 		b = 0
-	:: drain(NONE)
+	:: true ->              /* an `else' in it must not mean all of these */
+		drain(NONE);
+		b = 0
 	:: refill(b)
 	:: pick(b, HELD);
 		if
