@@ -115,4 +115,4 @@ while :; do
 done
 echo "$runs runs, $children processes whose statistics add up, $failed failed," \
     "$(($(date +%s) - begin)) seconds"
-[ "$failed" -eq 0 ] && [ "$runs" -ge 6 ]
+[ "$failed" -eq 0 ] && [ "$runs" -ge 6 ] && [ "$children" -gt 0 ]
