@@ -8,7 +8,7 @@
 
 #include "out.h"
 
-#define NAME "MEMAIX_OPTIONS"
+#define NAME MX_CONF_VARIABLE
 
 extern char **environ;
 

@@ -11,6 +11,7 @@
 
 #include "base.h"
 
+#define MX_CONF_VARIABLE "MEMAIX_OPTIONS"
 #define MX_CONF_PATH_MAX 256
 
 /* Values of on_misuse, in the order of the option's words.  */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "central.h"
 #include "conf.h"
 #include "fault.h"
@@ -29,6 +30,21 @@ static bool configured;         /* the environment was there to be read */
 /* Held while mx_cache_shared is in use.  */
 static struct mx_lock shared_lock = MX_LOCK_INIT;
 
+/* What a program's preinit functions allocate comes before libc has environ.  */
+static bool
+configure(void)
+{
+	char text[MX_CONF_PATH_MAX + 1024];
+	int set;
+
+	if (mx_conf_init(sysSecureOS()))
+		return true;
+	set = sysEnvironOS(MX_CONF_VARIABLE "=", text, sizeof text - 1);
+	if (set > 0)
+		mx_conf_parse(text);
+	return set >= 0;
+}
+
 void
 mx_process_init(void)
 {
@@ -40,7 +56,7 @@ mx_process_init(void)
 		mx_span_init(sysRandomOS());
 		mx_cache_init();
 		mx_secure_init(sysRandomOS());
-		configured = mx_conf_init(sysSecureOS());
+		configured = configure();
 		mx_sys_choose_source(mx_conf.brk ? MX_SOURCE_BREAK :
 		    mx_conf.huge ? MX_SOURCE_LARGE : MX_SOURCE_MAP);
 		mx_store(&initialized, true, RELEASE);
@@ -219,13 +235,29 @@ keep_stderr(void)
 		stats_fd = fd;
 }
 
+/* There was no environment when the first block was handed out.  What decides how
+ * blocks look is too late now.  */
+static void
+configure_late(void)
+{
+	bool secure = mx_conf.secure;
+
+	configured = mx_conf_init(sysSecureOS());
+	if (mx_conf.secure != secure && mx_arena_list != NULL) {
+		mx_conf.secure = secure;
+		mx_out_message("secure: the program allocated before its "
+		    "environment was there; it stays %s",
+		    secure ? "on" : "off");
+	}
+}
+
 void
 mx_process_start(void)
 {
 	struct mx_cache *cache = mx_process_cache();
 
 	if (!configured)
-		configured = mx_conf_init(sysSecureOS());
+		configure_late();
 	(void)mx_guard_start(sysRandomOS());
 	mx_fault_start();
 	mx_fault_watch_thread(cache);

@@ -368,6 +368,15 @@ sysSecureOS(void)
 	return getuid() != geteuid() || getgid() != getegid();
 }
 
+int
+sysEnvironOS(const char *name, char *text, size_t n)
+{
+	(void)name;
+	(void)text;
+	(void)n;
+	return -1;
+}
+
 /* UNPROVEN, and weak: AIX gives a program no random bytes without a system call,
  * so this is what another process can't see well: the time base, the stack.  */
 uint64_t

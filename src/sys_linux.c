@@ -246,6 +246,48 @@ sysSecureOS(void)
 	return getauxval(AT_SECURE) != 0;
 }
 
+/* The byte C of the environment comes next.  True: TEXT is whole.  */
+static bool
+match_next(const char *name, char *text, size_t n, size_t *at, char c)
+{
+	size_t key = strlen(name);
+
+	if (*at == SIZE_MAX) {                  /* another variable */
+		if (c == '\0')
+			*at = 0;
+	} else if (*at < key) {
+		*at = name[*at] == c ? *at + 1 : c == '\0' ? 0 : SIZE_MAX;
+	} else {
+		text[*at - key] = c;
+		if (c == '\0')
+			return true;
+		*at = *at - key == n ? SIZE_MAX : *at + 1;
+	}
+	return false;
+}
+
+int
+sysEnvironOS(const char *name, char *text, size_t n)
+{
+	int saved = errno;
+	int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+	size_t at = 0;
+	char part[512];
+	ssize_t got = 0;
+	int found = 0;
+
+	while (fd >= 0 && found == 0 &&
+	    (got = read(fd, part, sizeof part)) > 0)
+		for (ssize_t i = 0; i < got && found == 0; i++)
+			found = match_next(name, text, n, &at, part[i]);
+	if (fd < 0 || got < 0)
+		found = -1;
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return found;
+}
+
 /* The kernel puts 16 random bytes into each new program; libc uses them as they
  * are for its own secrets, so they are mixed here.  */
 uint64_t

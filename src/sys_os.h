@@ -102,6 +102,11 @@ size_t sysLimitOS(void);
  * its environment is not to be trusted.  */
 bool sysSecureOS(void);
 
+/* The environment variable NAME (with its `=') as the program was started with it,
+ * before libc has it: up to N bytes and a NUL to TEXT, which has room for both.  1;
+ * 0: it is not set; -1: this system does not say, or it is longer.  */
+int sysEnvironOS(const char *name, char *text, size_t n);
+
 /* Bytes of [V, V+N), a mapped range, that are in memory; SIZE_MAX: this system
  * does not say.  */
 size_t sysResidentOS(void *v, size_t n);

@@ -275,6 +275,15 @@ sysSecureOS(void)
 	return is()->secure;
 }
 
+int
+sysEnvironOS(const char *name, char *text, size_t n)
+{
+	(void)name;
+	(void)text;
+	(void)n;
+	return -1;
+}
+
 size_t
 sysResidentOS(void *v, size_t n)
 {

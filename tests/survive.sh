@@ -74,6 +74,11 @@ run_all()
 		    foreign-threads takes-nothing
 		with "$lib" "$@"
 	done
+	if [ -z "${table-}" ] && [ "$lib" = "${LIBMEMAIX-}" ]; then
+		export MEMAIX_OPTIONS=secure:true
+		with "$lib" "$programs/ends" | sed 's/$/, secure:true/'
+		unset MEMAIX_OPTIONS
+	fi
 	# Not preloaded, so the program names it.
 	if [ "$lib" = none ]; then
 		"$programs/loads" library-by-dlopen no-static-tls
@@ -118,6 +123,7 @@ prepare
 case ${1:-} in
 --table)
 	: "${LIBMEMAIX:?}"
+	table=yes
 	table
 	exit 0 ;;
 '')
