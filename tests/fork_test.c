@@ -2,8 +2,8 @@
  *
  *   fork_test [FORKS [THREADS [FORKERS]]]
  *
- * Two threads (FORKERS) fork, the others allocate and free without pause, so that a fork
- * meets every state of the heap.  The child uses the blocks it inherited, then
+ * Two threads (FORKERS) fork, the others allocate and free without pause, every second
+ * of them large blocks alone, so that a fork meets every state of the heap.  The child uses the blocks it inherited, then
  * the heap, then threads of its own, and ends in one of three ways.  A child
  * that hangs is a failure.  Runs with any malloc.
  *
@@ -75,6 +75,25 @@ allocate(void *arg)
 		if (!churn(&state, 500))
 			fail("a block of the parent changed", 0);
 		__atomic_add_fetch(&churned, 500, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Large blocks and nothing else: the heap's lock is hardly ever free, so that a fork
+ * which does not take it leaves the child a lock that no one opens.  */
+static void *
+allocate_large(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		char *p = malloc(100000);
+
+		if (p == NULL) {
+			fail("no memory", 0);
+			break;
+		}
+		p[0] = 1;
+		free(p);
 	}
 	return NULL;
 }
@@ -234,7 +253,8 @@ main(int argc, char **argv)
 	alarm(60 + (unsigned)most);
 	keep_some();
 	for (uintptr_t i = 0; i < n; i++)
-		if (pthread_create(&t[i], NULL, allocate, (void *)i) != 0)
+		if (pthread_create(&t[i], NULL, i % 2 ? allocate_large :
+		    allocate, (void *)i) != 0)
 			return 99;
 	for (unsigned i = 0; i < forkers; i++)
 		if (pthread_create(&forker[i], NULL, fork_often, &most) != 0)
