@@ -2,7 +2,7 @@
  *
  *   grow    the only mode
  *
- * In each of eight phases THREADS threads start.  Each allocates 16 MiB of the
+ * In each of eight phases THREADS threads start.  Each allocates 64 MiB of the
  * sizes of the phase, frees six blocks of ten at random, and ends; the main
  * thread frees what it left when the next phase is over.  While threads run,
  * the main thread does nothing but take samples.
@@ -134,7 +134,7 @@ main(int argc, char **argv)
 
 	bench_open(&b, argc, argv, " grow ");
 	b.wall = true;
-	bytes = bench_scale(&b, 16 * BENCH_MIB);
+	bytes = bench_scale(&b, 64 * BENCH_MIB);
 	room = (bytes / SMALLEST + 1) * sizeof(void *);
 	for (unsigned i = 0; i < BURIED * b.threads; i++)
 		lives[i % BURIED][i / BURIED].block = bench_map(room);

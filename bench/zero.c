@@ -2,7 +2,7 @@
  *
  *   small   16..512 bytes, 10,000 blocks
  *   middle  64 KiB, 200 blocks
- *   large   1..4 MiB, 16 blocks
+ *   large   1..4 MiB, 32 blocks
  *
  * One byte of every OS page is read, must be zero, and is written.
  *
@@ -22,7 +22,7 @@ struct plan {
 static const struct plan plans[] = {
 	{ "small", 4, 9, MAX_SLOTS, 20000000 },
 	{ "middle", 16, 16, 200, 12000 },
-	{ "large", 20, 22, 16, 600 }
+	{ "large", 20, 22, 32, 600 }
 };
 
 static void *slot[MAX_SLOTS];

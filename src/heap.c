@@ -12,6 +12,7 @@
 #include "lock.h"
 #include "pagemap.h"
 #include "runs.h"
+#include "spare.h"
 #include "sys.h"
 
 /* Powers of two up to this are aligned to themselves.  */
@@ -20,6 +21,9 @@
 /* Largest part given back in one call: longer calls would make other threads of
  * the process wait for the kernel's map lock.  */
 #define RELEASE_STEP (32 * MX_MIB)
+
+/* Most that goes beyond what the bound asks for.  */
+#define RELEASE_AHEAD (4 * MX_MIB)
 
 /* An alignment above this is not kept free of use in front of the block.  */
 #define LEAD_MAX (4 * MX_MIB)
@@ -105,6 +109,9 @@ make_ready(char *base, size_t pages)
 				return false;
 			}
 			mx_pagemap_mark_ready(v, n, true);
+			if (mx_spare_watches())
+				mx_spare_wanted(n, mx_heap_account.used,
+				    now());
 			v += n << MX_PAGE_SHIFT;
 		}
 		rest -= skip + n;
@@ -327,14 +334,6 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 	return s;
 }
 
-static size_t
-dirty_bound(void)
-{
-	size_t share = mx_heap_account.used / 100 * mx_conf.dirty_percent;
-
-	return mx_max(share, mx_conf.dirty_min >> MX_PAGE_SHIFT);
-}
-
 /* Give back up to WANT dirty pages of the BUSY run S.  The lock is let go while
  * the kernel works.  The answer is how many went; 0: refused.  */
 static size_t
@@ -356,6 +355,7 @@ release_part(struct mx_span *s, size_t want)
 	mx_pagemap_mark_ready(v, n, false);
 	s->dirty -= (uint32_t)n;
 	mx_heap_account.dirty -= n;
+	mx_spare_gone(n, mx_heap_account.used, now());
 	return n;
 }
 
@@ -389,20 +389,23 @@ release_down_to(size_t keep)
 static void
 release_some(uint32_t t)
 {
-	size_t bound = dirty_bound();
+	size_t bound = mx_spare_bound(mx_heap_account.used);
 	uint32_t stamp;
 
 	if (releasing || mx_heap_account.dirty < refused_at)
 		return;
 	if (mx_heap_account.dirty > bound) {
 		/* A quarter at a time, so that a steady stream of frees costs
-		 * one system call per quarter of the bound.  */
-		release_down_to(bound - bound / 4);
+		 * one system call per quarter of the bound; but the call takes
+		 * 0.1 ms per MiB.  */
+		release_down_to(bound - mx_min(bound / 4,
+		    RELEASE_AHEAD >> MX_PAGE_SHIFT));
 		return;
 	}
 	if (mx_runs_oldest(&stamp) && t - stamp > mx_conf.decay_ms)
 		release_down_to(mx_heap_account.dirty -
-		    mx_min(mx_heap_account.dirty, bound / 4 + 1));
+		    mx_min(mx_heap_account.dirty, mx_min(bound / 4 + 1,
+		    RELEASE_AHEAD >> MX_PAGE_SHIFT)));
 }
 
 /* S, in no list, becomes free pages, of which DIRTY are Ready; its guards with

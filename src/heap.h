@@ -1,15 +1,13 @@
 /* heap.h - page runs for spans: take, give, stretch, and give back.
  *
- * Owns: the heap lock, the count of pages in use and of dirty ones, and the
- * rule that bounds the dirty ones.  Must not know: blocks, threads, classes'
- * queues.
+ * Owns: the heap lock, and the count of pages in use and of dirty ones.  Must not
+ * know: blocks, threads, classes' queues.
  *
  * Invariant: pages in use + dirty pages == pages that are Ready.
  *
- * The bound: dirty pages never exceed
- *     max(dirty_min, dirty_percent of the pages in use)
- * after a call of mx_heap_give, whatever happens later; below it they go back
- * when they are older than decay_ms and the heap is called again.
+ * The bound: dirty pages never exceed that of spare.h after a call of
+ * mx_heap_give, whatever happens later; below it they go back when they are older
+ * than decay_ms and the heap is called again.
  *
  * With secure:true a guard lies behind every span, and in front of large blocks
  * too: pages that fault.  They are in the state Reserved and count nowhere here.

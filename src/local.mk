@@ -23,6 +23,7 @@ libcore_la_SOURCES = \
 	%D%/secure.h %D%/secure.c \
 	%D%/fault.h %D%/fault.c \
 	%D%/oom.h %D%/oom.c \
+	%D%/spare.h %D%/spare.c \
 	%D%/span.h %D%/span.c \
 	%D%/guard.h %D%/guard.c \
 	%D%/messages.h %D%/misuse.h %D%/misuse.c \

@@ -21,7 +21,7 @@ static const struct number {
 } numbers[] = {
 	{ "arena", &mx_conf.arena, MX_GIB, 4 * MX_MIB, 64 * MX_GIB, true },
 	{ "dirty_min", &mx_conf.dirty_min, 8 * MX_MIB, 0, 64 * MX_GIB, true },
-	{ "dirty_percent", &mx_conf.dirty_percent, 150, 0, 1000, false },
+	{ "dirty_percent", &mx_conf.dirty_percent, 300, 0, 1000, false },
 	{ "decay_ms", &mx_conf.decay_ms, 1000, 0, 3600000, false },
 	{ "huge_min", &mx_conf.huge_min, 16 * MX_MIB, 0, 64 * MX_GIB, true },
 	{ "guard_rate", &mx_conf.guard_rate, 0, 0, 1000000000, false }

@@ -74,6 +74,7 @@ unit_tests = \
 	%D%/check_conf \
 	%D%/check_sys \
 	%D%/check_class \
+	%D%/check_spare \
 	%D%/check_meta \
 	%D%/check_span \
 	%D%/check_address \

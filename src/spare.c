@@ -1,0 +1,75 @@
+/* spare.c - how many free pages may stay.  See spare.h.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "spare.h"
+
+#include "conf.h"
+#include "span.h"
+
+/* The spare is never less, unless the first bound is; and a page that is wanted
+ * again within so many milliseconds should not have gone.  */
+#define LEAST           ((1 * MX_MIB) >> MX_PAGE_SHIFT)
+#define SOON            200
+
+/* 0: nothing learnt yet; then it is dirty_min.  (With LEAST to begin with programs
+ * pay for their first seconds: calloc-large 1.3 times the time.)  */
+static size_t spare;
+
+/* Pages that went and were not wanted again, and when the last of them did.  */
+static size_t gone;
+static uint32_t gone_at;
+
+static size_t
+most(size_t used)
+{
+	return mx_max(used / 100 * mx_conf.dirty_percent,
+	    mx_conf.dirty_min >> MX_PAGE_SHIFT);
+}
+
+static void
+set_spare(size_t n, size_t used)
+{
+	spare = mx_min(mx_max(n, LEAST), most(used));
+}
+
+size_t
+mx_spare_bound(size_t used)
+{
+	if (spare == 0)
+		spare = mx_conf.dirty_min >> MX_PAGE_SHIFT;
+	set_spare(spare, used);         /* less may be in use by now */
+	return mx_min(used / 2 + spare, most(used));
+}
+
+void
+mx_spare_gone(size_t n, size_t used, uint32_t now)
+{
+	size_t much = most(used);
+
+	gone += n;
+	gone_at = now;
+	while (gone > much) {
+		gone -= much;
+		set_spare(spare / 2, used);
+		if (spare <= LEAST)
+			break;
+	}
+}
+
+bool
+mx_spare_watches(void)
+{
+	return gone > 0;
+}
+
+void
+mx_spare_wanted(size_t n, size_t used, uint32_t now)
+{
+	if (now - gone_at > SOON)
+		n = gone = 0;
+	n = mx_min(n, gone);
+	gone -= n;
+	if (n > 0)
+		set_spare(spare + n, used);
+}
