@@ -544,24 +544,45 @@ mx_reallocarray(void *p, size_t count, size_t size)
 
 /* ---- alignment ---- */
 
-static void *
-take_aligned(size_t align, size_t n)
+/* MX_CLASS_COUNT: none serves it.  */
+MX_INLINE unsigned
+class_for(size_t align, size_t n)
 {
-	unsigned c;
+	return align <= MX_PAGE ? mx_class_of_aligned(mx_max(n, 1),
+	    mx_max(align, MX_BLOCK_ALIGN)) : MX_CLASS_COUNT;
+}
+
+/* The hit path; NULL: none is at hand.  */
+MX_INLINE void *
+take_aligned_hit(size_t align, size_t n)
+{
+	unsigned c = class_for(align, n);
+
+	return MX_LIKELY(c < MX_CLASS_COUNT) ?
+	    mx_cache_take(mx_cache_self, c) : NULL;
+}
+
+static void *
+take_aligned_slow(size_t align, size_t n)
+{
+	unsigned c = class_for(align, n);
 	bool zero;
-	void *p;
 
 	if (align <= MX_BLOCK_ALIGN)
-		return mx_malloc(n);
+		return mx_malloc_slow(n);
 	mx_process_init();
 	if (MX_UNLIKELY(mx_conf.secure))
 		return take_secure(n, align, &zero);
-	c = align <= MX_PAGE && n <= MX_CLASS_MAX ?
-	    mx_class_of_aligned(mx_max(n, 1), align) : MX_CLASS_COUNT;
-	if (c == MX_CLASS_COUNT)
-		return take_large(mx_max(n, 1), align, &zero);
-	p = mx_cache_take(mx_cache_self, c);
-	return p != NULL ? p : take_small(c);
+	return c < MX_CLASS_COUNT ? take_small(c) :
+	    take_large(mx_max(n, 1), align, &zero);
+}
+
+static void *
+take_aligned(size_t align, size_t n)
+{
+	void *p = take_aligned_hit(align, n);
+
+	return MX_LIKELY(p != NULL) ? p : take_aligned_slow(align, n);
 }
 
 void *
@@ -591,15 +612,19 @@ mx_memalign(size_t align, size_t n)
 int
 mx_posix_memalign(void **out, size_t align, size_t n)
 {
-	int saved = errno;
 	void *p;
 
 	if (!mx_is_pow2(align) || align < sizeof(void *))
 		return EINVAL;
-	p = take_aligned(align, n);
-	errno = saved;
-	if (p == NULL)
-		return ENOMEM;
+	p = take_aligned_hit(align, n);
+	if (MX_UNLIKELY(p == NULL)) {
+		int saved = errno;
+
+		p = take_aligned_slow(align, n);
+		errno = saved;
+		if (p == NULL)
+			return ENOMEM;
+	}
 	*out = p;
 	return 0;
 }

@@ -19,8 +19,8 @@
 
 /* Others' blocks kept per class for reuse by this thread, and blocks of one span
  * gathered before they travel; what all that wait may hold.  */
-#define ROOM_BYTES      8192
-#define ROOM_MAX        64
+#define ROOM_BYTES      32768
+#define ROOM_MAX        32
 #define PENDING_BYTES   8192
 #define PENDING_MAX     64
 #define PENDING_BYTES_ALL (512 * MX_KIB)

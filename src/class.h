@@ -35,9 +35,17 @@ mx_class_size(unsigned c)
 	return mx_class_sizes[c];
 }
 
-/* The class for N bytes at an address divisible by ALIGN (a power of two), or
- * MX_CLASS_COUNT if no class serves it.  A block's offset in its span is a
- * multiple of its size and spans start on pages, so the size decides.  */
-unsigned mx_class_of_aligned(size_t n, size_t align);
+/* The class for N bytes at an address divisible by ALIGN (a power of two, at least
+ * MX_BLOCK_ALIGN), or MX_CLASS_COUNT if no class serves it.  A block's offset in its
+ * span is a multiple of its size and spans start on pages, so the size decides.  In
+ * each doubling the sizes are 4, 5, 6 and 7 times a power of two, so the class of a
+ * multiple of ALIGN is itself one (tests/check_class.c tries them all).  */
+MX_INLINE unsigned
+mx_class_of_aligned(size_t n, size_t align)
+{
+	n = mx_align_up(n, align);
+	return n >= align && n <= MX_CLASS_MAX ? mx_class_of(n) :
+	    MX_CLASS_COUNT;
+}
 
 #endif /* MX_CLASS_H */
