@@ -47,6 +47,8 @@ static const struct option options[] = {
 	    "free memory that may stay, in percent of memory in use", NULL },
 	{ "decay_ms", COUNT, AT(decay_ms), 0, 3600000, 1000,
 	    "age at which free memory goes back, in milliseconds", NULL },
+	{ "background_thread", BOOL, AT(background_thread), 0, 1, 0,
+	    "a thread gives old free memory back while the program rests", NULL },
 	{ "move", BOOL, AT(move), 0, 1, 1,
 	    "grow a large block by moving its pages, not by copying", NULL },
 	{ "huge", BOOL, AT(huge), 0, 1, 0,

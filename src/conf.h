@@ -22,6 +22,7 @@ struct mx_conf {
 	bool verbose;
 	bool stats;
 	bool stats_json;
+	bool background_thread;
 	bool move;
 	bool huge;
 	bool brk;

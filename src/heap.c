@@ -576,6 +576,25 @@ mx_heap_resize(struct mx_span *s, size_t n)
 	return done;
 }
 
+void
+mx_heap_decay(size_t ms)
+{
+	uint32_t stamp;
+
+	mx_lock(&lock);
+	/* In parts, between which other threads take and give.  */
+	while (!releasing && mx_heap_account.dirty > 0 &&
+	    mx_heap_account.dirty >= refused_at && mx_runs_oldest(&stamp) &&
+	    now() - stamp >= ms) {
+		release_down_to(mx_heap_account.dirty -
+		    mx_min(mx_heap_account.dirty,
+		    RELEASE_AHEAD >> MX_PAGE_SHIFT));
+		mx_unlock(&lock);
+		mx_lock(&lock);
+	}
+	mx_unlock(&lock);
+}
+
 bool
 mx_heap_trim(void)
 {

@@ -55,6 +55,9 @@ void mx_heap_open(struct mx_span *s);
 /* Let a large block have N bytes where it is; false: there is no room.  */
 bool mx_heap_resize(struct mx_span *s, size_t n);
 
+/* Give back what has been free for MS milliseconds.  */
+void mx_heap_decay(size_t ms);
+
 /* Give all dirty pages back; true if there was one.  */
 bool mx_heap_trim(void);
 

@@ -27,6 +27,9 @@ static bool initialized;
 static bool started;
 static bool configured;         /* the environment was there to be read */
 
+/* So often at the most the background thread looks.  */
+#define BACKGROUND_MS_MIN 10
+
 /* Held while mx_cache_shared is in use.  */
 static struct mx_lock shared_lock = MX_LOCK_INIT;
 
@@ -251,6 +254,36 @@ configure_late(void)
 	}
 }
 
+/* ---- the background thread ---- */
+
+static bool in_background;
+static bool ending;             /* atomic: the figures are being printed */
+
+/* Pages are looked at when they are half as old as they may get, and half that time
+ * later at the latest: so none gets older than decay_ms.  */
+static void
+tidy(void)
+{
+	if (!mx_load(&ending, RELAXED))
+		mx_heap_decay(mx_conf.decay_ms / 2);
+}
+
+static void
+start_background(void)
+{
+	int e;
+
+	if (!mx_conf.background_thread)
+		return;
+	mx_lock_shared();
+	e = sysEveryOS(mx_max(mx_conf.decay_ms / 2, BACKGROUND_MS_MIN), tidy);
+	in_background = e == 0;
+	if (e != 0)
+		mx_out_message("background_thread: %s; free memory goes back "
+		    "when the program frees more", e == ENOSYS ?
+		    "not on this system" : "the system refuses a thread");
+}
+
 void
 mx_process_start(void)
 {
@@ -264,6 +297,7 @@ mx_process_start(void)
 	mx_process_done(cache);
 	mx_store(&started, true, RELEASE);
 	keep_stderr();
+	start_background();
 	if (mx_conf.help)
 		mx_conf_help(STDERR_FILENO);
 	if (mx_conf.verbose)
@@ -304,6 +338,11 @@ mx_process_exit(void)
 
 	if (!initialized || (!mx_conf.stats && !mx_conf.stats_json))
 		return;
+	if (in_background) {
+		mx_store(&ending, true, RELAXED);
+		mx_heap_lock_idle();
+		mx_heap_unlock();
+	}
 	if (mx_conf.stats_file[0] != '\0')
 		fd = open_stats_file();
 	if (fd < 0) {
@@ -386,8 +425,11 @@ mx_process_fork_child(void)
 	mx_lock_init(&shared_lock);
 	mx_lock_init(&attach_lock);
 	mx_lock_init(&init_lock);
-	if (interrupted > 0)
+	if (interrupted > 0) {
 		interrupted--;
-	else
-		mx_lock_forked();
+		return;
+	}
+	mx_lock_forked();
+	if (in_background)
+		start_background();
 }

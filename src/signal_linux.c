@@ -1,13 +1,17 @@
-/* signal_linux.c - memory faults on Linux.  Contract: sys_os.h.
+/* signal_linux.c - memory faults on Linux, and the thread that gets no signal.
+ * Contract: sys_os.h.
  *
  * Owns: the handler, and the handlers that were there before.  Must not know: what
- * lies at an address.
+ * lies at an address, what the thread does.
  *
  * SPDX-License-Identifier: MIT  */
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "sys_os.h"
@@ -117,4 +121,58 @@ sysDropFaultStackOS(void *v)
 		return;
 	s.ss_flags = SS_DISABLE;
 	(void)sigaltstack(&s, NULL);
+}
+
+/* ---- the thread ---- */
+
+/* It calls the kernel and little else.  */
+#define EVERY_STACK (64 * MX_KIB)
+
+static struct {
+	struct timespec pause;
+	void (*fn)(void);
+} every;
+
+static void *
+run_every(void *arg)
+{
+	(void)arg;
+	(void)prctl(PR_SET_NAME, "memaix");
+	for (;;) {
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &every.pause, NULL);
+		every.fn();
+	}
+	return NULL;
+}
+
+int
+sysEveryOS(size_t ms, void (*fn)(void))
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int e;
+
+	every.pause.tv_sec = (time_t)(ms / 1000);
+	every.pause.tv_nsec = (long)(ms % 1000) * 1000000;
+	every.fn = fn;
+	e = pthread_attr_init(&attr);
+	if (e != 0)
+		return e;
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	/* EINVAL where thread-local storage is large: then as it comes.  */
+	(void)pthread_attr_setstacksize(&attr, EVERY_STACK);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	e = pthread_create(&thread, &attr, run_every, NULL);
+	if (e == EINVAL) {
+		(void)pthread_attr_destroy(&attr);
+		(void)pthread_attr_init(&attr);
+		(void)pthread_attr_setdetachstate(&attr,
+		    PTHREAD_CREATE_DETACHED);
+		e = pthread_create(&thread, &attr, run_every, NULL);
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	(void)pthread_attr_destroy(&attr);
+	return e;
 }

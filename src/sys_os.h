@@ -178,6 +178,11 @@ void sysPlaceOS(const void *pc, struct mx_place *place);
 /* The calling thread's number, as debuggers show it.  */
 size_t sysThreadOS(void);
 
+/* Call FN every MS milliseconds, in a thread of its own that no signal interrupts,
+ * until the process ends; a fork's child does not have that thread.  May allocate.
+ * 0 or an errno value: ENOSYS, this system does not do that.  */
+int sysEveryOS(size_t ms, void (*fn)(void));
+
 /* Have FN(ARG) called when the calling thread ends, before its thread-local
  * storage goes.  May itself call malloc.  0 or an errno value.  */
 int sysThreadExitOS(void (*fn)(void *), void *arg);

@@ -41,7 +41,8 @@ static const struct truth {
 	{ "brk", &mx_conf.brk, false },
 	{ "secure", &mx_conf.secure, false },
 	{ "explain_fault", &mx_conf.explain_fault, false },
-	{ "explain_oom", &mx_conf.explain_oom, false }
+	{ "explain_oom", &mx_conf.explain_oom, false },
+	{ "background_thread", &mx_conf.background_thread, false }
 };
 
 #define N_NUMBERS (int)(sizeof numbers / sizeof numbers[0])

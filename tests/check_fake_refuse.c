@@ -11,6 +11,11 @@
 
 #include "check_fake.h"
 
+static void
+nothing(void)
+{
+}
+
 static int calls_at_exit;
 
 static void
@@ -42,6 +47,8 @@ do_call(enum fake_os_call call)
 		return sysMoveOS(v, v + page, page) == 0;
 	case FAKE_THREAD_EXIT:
 		return sysThreadExitOS(at_exit, &one) == 0;
+	case FAKE_EVERY:
+		return sysEveryOS(1, nothing) == 0;
 	case FAKE_RESIDENT:
 		v = make(FAKE_PREPARED, page);
 		return sysResidentOS(v, page) != SIZE_MAX;

@@ -423,6 +423,63 @@ fork_often(void *arg)
 	return NULL;
 }
 
+/* What is left as long as the program rests goes within decay_ms.  */
+START_TEST(test_background)
+{
+	struct mx_cache *cache;
+	struct mx_span *s;
+	bool zero;
+
+	set_options("background_thread:true,decay_ms:1000");
+	mx_process_start();
+	cache = mx_process_cache();
+	s = mx_heap_take_large(7 * MX_MIB, MX_PAGE, &zero);
+	ck_assert_ptr_nonnull(s);
+	mx_heap_give(s);
+	mx_process_done(cache);
+	ck_assert_uint_ge(mx_heap_account.dirty, 7 * MX_MIB / MX_PAGE);
+	fake_os_advance(1);
+	ck_assert_uint_eq(fake_os_every(), 500);
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	/* Nothing to do: no calls.  */
+	fake_os_refuse(FAKE_ANY, 1, true);
+	ck_assert_uint_eq(fake_os_every(), 500);
+	ck_assert_uint_eq(fake_os_refused(FAKE_ANY), 0);
+}
+END_TEST
+
+START_TEST(test_background_refused)
+{
+	set_options("background_thread:true");
+	fake_os_refuse(FAKE_EVERY, 1, true);
+	text_divert();
+	mx_process_start();
+	text_restore();
+	text_has("memaix: background_thread: the system refuses a thread; ");
+	ck_assert_uint_eq(fake_os_every(), 0);
+	/* And in children nobody tries again.  */
+	mx_process_fork_prepare();
+	mx_process_fork_child();
+	ck_assert_uint_eq(fake_os_refused(FAKE_EVERY), 1);
+}
+END_TEST
+
+/* A fork's child gets a thread of its own, with what may be another clock.  */
+START_TEST(test_background_after_fork)
+{
+	set_options("background_thread:true,decay_ms:3");
+	mx_process_start();
+	ck_assert_uint_eq(fake_os_calls(FAKE_EVERY), 1);
+	mx_process_fork_prepare();
+	mx_process_fork_parent();
+	ck_assert_uint_eq(fake_os_calls(FAKE_EVERY), 1);
+	mx_process_fork_prepare();
+	mx_process_fork_child();
+	ck_assert_uint_eq(fake_os_calls(FAKE_EVERY), 2);
+	ck_assert_uint_eq(fake_os_every(), 10);
+}
+END_TEST
+
 START_TEST(test_fork_with_threads)
 {
 	size_t failed[3] = { 0, 0, 0 };
@@ -473,6 +530,9 @@ main(void)
 	tcase_add_test(tc, test_exit_file);
 	tcase_add_test(tc, test_exit_no_file);
 	tcase_add_test(tc, test_fork);
+	tcase_add_test(tc, test_background);
+	tcase_add_test(tc, test_background_refused);
+	tcase_add_test(tc, test_background_after_fork);
 	tcase_add_test(tc, test_fork_with_threads);
 	return run(s);
 }

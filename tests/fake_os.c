@@ -423,6 +423,34 @@ sysThreadExitOS(void (*fn)(void *), void *arg)
 	return 0;
 }
 
+static size_t every_ms;
+static void (*every_fn)(void);
+
+int
+sysEveryOS(size_t ms, void (*fn)(void))
+{
+	bool no;
+
+	fake_enter();
+	no = fake_is_refused(FAKE_EVERY);
+	fake_leave();
+	if (no)
+		return EAGAIN;
+	every_ms = ms;
+	every_fn = fn;
+	return 0;
+}
+
+size_t
+fake_os_every(void)
+{
+	if (every_fn == NULL)
+		return 0;
+	fake_os_advance(every_ms);
+	every_fn();
+	return every_ms;
+}
+
 void
 fake_os_reset(const struct fake_os_options *options)
 {

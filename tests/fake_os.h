@@ -38,6 +38,7 @@ enum fake_os_call {
 	FAKE_MOVE,
 	FAKE_THREAD_EXIT,
 	FAKE_RESIDENT,
+	FAKE_EVERY,
 	FAKE_ANY                /* all of the above, counted together */
 };
 
@@ -83,6 +84,10 @@ void fake_os_advance(uint64_t ms);
 
 /* Run what the calling thread gave to sysThreadExitOS, as if it ended.  */
 void fake_os_thread_exit(void);
+
+/* Run what was last given to sysEveryOS, as if its time had passed.  How many
+ * milliseconds that is; 0: nothing was given.  */
+size_t fake_os_every(void);
 
 /* Calls so far (refused and wrong ones too), and how many were refused.  */
 unsigned long fake_os_calls(enum fake_os_call call);

@@ -53,6 +53,7 @@ script_tests = \
 	%D%/misuse.sh \
 	%D%/fault.sh \
 	%D%/guard.sh \
+	%D%/background.sh \
 	%D%/oom.sh \
 	%D%/fuzz.sh \
 	%D%/aix-objects.sh \
@@ -135,7 +136,8 @@ plain_programs = \
 	%D%/fork_test \
 	%D%/thread_churn \
 	%D%/grow_free
-check_PROGRAMS += $(plain_programs) %D%/misuse %D%/fault %D%/guard
+check_PROGRAMS += $(plain_programs) %D%/misuse %D%/fault %D%/guard \
+	%D%/background
 
 %C%_interface_test_SOURCES = \
 	%D%/interface_test.c %D%/interface_align.c %D%/interface_report.c \
@@ -148,6 +150,8 @@ check_PROGRAMS += $(plain_programs) %D%/misuse %D%/fault %D%/guard
 %C%_misuse_LDADD =
 %C%_fault_SOURCES = %D%/fault.c %D%/plain.h
 %C%_fault_LDADD =
+%C%_background_SOURCES = %D%/background.c
+%C%_background_LDADD =
 %C%_guard_SOURCES = %D%/guard.c %D%/plain.h
 %C%_guard_LDFLAGS = -export-dynamic
 %C%_guard_LDADD =
