@@ -13,6 +13,7 @@
 #include "lock.h"
 #include "meta.h"
 #include "misuse.h"
+#include "sys.h"
 
 /* Bytes carved at a time: a fresh span touches only what it hands out.  */
 #define CARVE_BYTES     4096
@@ -25,6 +26,12 @@
 #define PENDING_MAX     64
 #define PENDING_BYTES_ALL (512 * MX_KIB)
 
+/* So many caches, or so many for each processor if that is more, may have all of
+ * that.  When there are more each has its share, so that the sum stays what it is:
+ * a thousand threads that keep half a MiB each would keep half a GiB.  */
+#define CROWD           16
+#define CROWD_EACH      8
+
 /* The inbox of a cache without a thread takes nothing.  */
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
 
@@ -35,6 +42,34 @@ struct mx_cache mx_cache_empty = {
 };
 struct mx_cache mx_cache_shared = { .head = NO_BLOCKS };
 struct mx_cache *mx_cache_list = &mx_cache_shared;
+
+/* atomic.  Caches with a thread; how many may have all they want; what each may have
+ * at the moment.  */
+static size_t live_caches, most_caches = CROWD;
+static size_t room_bytes = ROOM_BYTES;
+static size_t pending_most = PENDING_BYTES_ALL;
+
+static void
+count_live(bool born)
+{
+	size_t n = born ? mx_add(&live_caches, 1, RELAXED) :
+	    mx_sub(&live_caches, 1, RELAXED);
+	size_t most = mx_load(&most_caches, RELAXED);
+
+	if (n > most) {
+		most = mx_max(CROWD, CROWD_EACH * mx_sys_grant()->processors);
+		mx_store(&most_caches, most, RELAXED);
+	}
+	n = mx_max(n, most);
+	mx_store(&room_bytes, ROOM_BYTES * most / n, RELAXED);
+	mx_store(&pending_most, PENDING_BYTES_ALL * most / n, RELAXED);
+}
+
+static bool
+is_crowded(void)
+{
+	return mx_load(&room_bytes, RELAXED) < ROOM_BYTES;
+}
 
 /* ---- whose cache ---- */
 
@@ -131,6 +166,8 @@ mx_cache_unlock(void)
 void
 mx_cache_lock_init(void)
 {
+	/* A child has none of the other threads.  */
+	mx_store(&live_caches, mx_cache_own != NULL, RELAXED);
 	mx_lock_init(&pool_lock);
 }
 
@@ -411,7 +448,8 @@ take_fresh(struct mx_cache *cache, unsigned c)
 static uint16_t
 room_for(unsigned c)
 {
-	return (uint16_t)mx_min(ROOM_MAX, ROOM_BYTES / mx_class_size(c));
+	return (uint16_t)mx_min(ROOM_MAX, mx_load(&room_bytes, RELAXED) /
+	    mx_class_size(c));
 }
 
 /* Nothing behind a damaged block can be trusted, so all of it is lost: its spans
@@ -470,8 +508,9 @@ mx_cache_event(struct mx_cache *cache, struct mx_span *s)
 		return;
 	}
 	/* The last block came back.  One empty span per class stays, so that a
-	 * loop across a span's end does not take and give pages each time.  */
-	if (q->first == s && q->last == s)
+	 * loop across a span's end does not take and give pages each time;
+	 * not where there are many threads.  */
+	if (q->first == s && q->last == s && !is_crowded())
 		return;
 	mx_span_unlink(q, s);
 	mx_heap_give(s);
@@ -555,7 +594,7 @@ add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 	    (uint32_t)e->out * s->size >= PENDING_BYTES ||
 	    completes(s, (uint32_t)e->out))
 		send_pending(cache, e);
-	else if (cache->pending_bytes >= PENDING_BYTES_ALL)
+	else if (cache->pending_bytes >= mx_load(&pending_most, RELAXED))
 		send_all_pending(cache);
 }
 
@@ -633,6 +672,7 @@ mx_cache_new(void)
 	cache->until_guard = mx_guard_next();
 	mx_store(&cache->inbox, NULL, RELAXED);
 	mx_store(&cache->live, true, RELAXED);
+	count_live(true);
 	return cache;
 }
 
@@ -684,6 +724,7 @@ mx_cache_delete(struct mx_cache *cache)
 	/* Nothing is owned any more, so whatever still arrived travels on.  */
 	receive(cache, mx_swap(&cache->inbox, CLOSED, ACQUIRE));
 	mx_store(&cache->live, false, RELAXED);
+	count_live(false);
 	mx_lock(&pool_lock);
 	cache->next_free = pool;
 	pool = cache;

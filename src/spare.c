@@ -6,6 +6,7 @@
 
 #include "conf.h"
 #include "span.h"
+#include "sys.h"
 
 /* The spare is never less, unless the first bound is; and a page that is wanted
  * again within so many milliseconds should not have gone.  */
@@ -20,11 +21,27 @@ static size_t spare;
 static size_t gone;
 static uint32_t gone_at;
 
+/* So much in use is worth a look at the cgroup, which takes six system calls.  */
+#define LARGE           ((16 * MX_MIB) >> MX_PAGE_SHIFT)
+
+/* A quarter of what USED leaves of the cgroup's memory.  */
+static size_t
+most_granted(size_t used)
+{
+	size_t all = mx_sys_grant()->memory >> MX_PAGE_SHIFT;
+
+	if (all == 0)
+		return SIZE_MAX;
+	return all <= used ? 0 : (all - used) / 4;
+}
+
 static size_t
 most(size_t used)
 {
-	return mx_max(used / 100 * mx_conf.dirty_percent,
+	size_t n = mx_max(used / 100 * mx_conf.dirty_percent,
 	    mx_conf.dirty_min >> MX_PAGE_SHIFT);
+
+	return used < LARGE ? n : mx_min(n, most_granted(used));
 }
 
 static void

@@ -12,6 +12,9 @@
  * alone would take), and a program that let go of everything keeps next to
  * nothing; no timer and no thread has to tell them apart.
  *
+ * Where a cgroup limits memory, a quarter of what is left of that is a third bound:
+ * the kernel ends a process whose cgroup is full, free pages or not.
+ *
  * Must not know: runs, the system, locks.  All functions: heap lock.  Counts are
  * in pages, times in milliseconds and may wrap around.
  *

@@ -25,6 +25,24 @@ mx_sys_init(void)
 	mx_assert(mx_is_pow2(mx_sys_facts.page));
 }
 
+const struct mx_grant *
+mx_sys_grant(void)
+{
+	static struct mx_grant grant;
+	static bool known;
+
+	/* Two threads may both ask; they are told the same.  */
+	if (!mx_load(&known, ACQUIRE)) {
+		struct mx_grant g = { 0, 0 };
+
+		sysGrantOS(&g);
+		mx_store(&grant.memory, g.memory, RELAXED);
+		mx_store(&grant.processors, g.processors, RELAXED);
+		mx_store(&known, true, RELEASE);
+	}
+	return &grant;
+}
+
 void
 mx_sys_choose_source(enum mx_source source)
 {

@@ -41,6 +41,9 @@ extern struct mx_sys_facts mx_sys_facts;
 
 void mx_sys_init(void);
 
+/* Asked the first time.  */
+const struct mx_grant *mx_sys_grant(void);
+
 /* Before the first mx_sys_reserve; without effect where there is no such
  * source.  */
 void mx_sys_choose_source(enum mx_source source);

@@ -368,6 +368,12 @@ sysSecureOS(void)
 	return getuid() != geteuid() || getgid() != getegid();
 }
 
+void
+sysGrantOS(struct mx_grant *g)
+{
+	g->memory = g->processors = 0;
+}
+
 int
 sysEnvironOS(const char *name, char *text, size_t n)
 {

@@ -5,10 +5,12 @@
  * SPDX-License-Identifier: MIT  */
 
 #include "sys_os.h"
+#include "usage.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -238,6 +240,21 @@ sysWhereOS(const void *p)
 	    (errno == ENOMEM || errno == EINVAL);
 	errno = saved;
 	return unmapped ? MX_WHERE_UNMAPPED : MX_WHERE_UNKNOWN;
+}
+
+void
+sysGrantOS(struct mx_grant *g)
+{
+	cpu_set_t set;
+
+	mx_usage_grant("/proc/self/cgroup", "/sys/fs/cgroup", &g->memory,
+	    &g->processors);
+	if (sched_getaffinity(0, sizeof set, &set) == 0) {
+		size_t n = (size_t)CPU_COUNT(&set);
+
+		if (g->processors == 0 || n < g->processors)
+			g->processors = n;
+	}
 }
 
 bool

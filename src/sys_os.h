@@ -98,6 +98,15 @@ size_t sysHugeSizeOS(void);
  * is in force.  */
 size_t sysLimitOS(void);
 
+/* What whoever started this process lets it have, which may be less than the machine
+ * does; 0: nobody says.  Asked once, when it begins to matter.  */
+struct mx_grant {
+	size_t memory;          /* bytes */
+	size_t processors;
+};
+
+void sysGrantOS(struct mx_grant *g);
+
 /* True when the process has rights that its caller lacks (set-user-ID and kin):
  * its environment is not to be trusted.  */
 bool sysSecureOS(void);

@@ -337,3 +337,71 @@ mx_usage_limit(size_t n, size_t *limit, size_t *used)
 	errno = saved;
 	return which;
 }
+
+/* ---- cgroups ---- */
+
+#define MOST_PATH       512
+
+/* The two numbers in FILE of cgroup PATH, of which N characters count.  False: there is
+ * no such file, or it says "max".  */
+static bool
+read_cgroup(const char *root, const char *path, size_t n, const char *file,
+    size_t number[2])
+{
+	char name[MOST_PATH], text[64];
+	size_t at = strlen(root), end = strlen(file) + 1;
+	const char *p = text;
+
+	if (at + n + end > sizeof name)
+		return false;
+	memcpy(name, root, at);
+	memcpy(name + at, path, n);
+	memcpy(name + at + n, file, end);
+	if (read_text(AT_FDCWD, name, text, sizeof text) != 0 ||
+	    text[0] < '0' || text[0] > '9')
+		return false;
+	number[0] = next_number(&p);
+	number[1] = next_number(&p);
+	return true;
+}
+
+static void
+lower_to(size_t *limit, size_t n)
+{
+	if (n > 0 && (*limit == 0 || n < *limit))
+		*limit = n;
+}
+
+void
+mx_usage_grant(const char *cgroups, const char *root, size_t *memory,
+    size_t *processors)
+{
+	char text[2 * MX_KIB];
+	const char *path = NULL;
+	int saved = errno;
+	size_t number[2];
+	size_t n = 0;
+
+	*memory = *processors = 0;
+	if (read_text(AT_FDCWD, cgroups, text, sizeof text) == 0)
+		path = strncmp(text, "0::", 3) == 0 ? text :
+		    strstr(text, "\n0::");
+	if (path != NULL) {
+		path = strchr(path, '/');
+		n = path == NULL ? 0 : strcspn(path, "\n");
+	}
+	while (path != NULL) {
+		if (read_cgroup(root, path, n, "/memory.max", number))
+			lower_to(memory, number[0]);
+		/* Microseconds of work in a period of so many.  */
+		if (read_cgroup(root, path, n, "/cpu.max", number) &&
+		    number[1] > 0)
+			lower_to(processors, (number[0] + number[1] - 1) /
+			    number[1]);
+		if (n == 0)
+			break;
+		while (n > 0 && path[--n] != '/')
+			continue;
+	}
+	errno = saved;
+}

@@ -138,6 +138,38 @@ START_TEST(test_empty_spans)
 }
 END_TEST
 
+/* With many caches none of them keeps an empty span, and all of them together keep as
+ * many blocks of others as a few.  */
+START_TEST(test_crowd)
+{
+	struct mx_cache *cache = new_cache(), *other, *crowd[256];
+	size_t most = 0;
+
+	for (int i = 0; i < 256; i++)
+		expect((crowd[i] = mx_cache_new()) != NULL);
+	other = crowd[0];
+	take_many(cache, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		put(other, blocks[i]);
+		most = mx_max(most, other->pending_bytes);
+	}
+	ck_assert_uint_gt(most, 0);
+	ck_assert_uint_le(most, 512 * MX_KIB * 16 / 257);
+	mx_cache_flush(other);
+	/* They are in the inbox, and this takes them out.  */
+	take_many(cache, MANY);
+	put_many(cache, MANY);
+	ck_assert_uint_eq(mx_heap_account.used, mx_class_pages[CLASS]);
+	for (int i = 0; i < 256; i++)
+		mx_cache_delete(crowd[i]);
+	take_many(cache, MANY);
+	put_many(cache, MANY);
+	ck_assert_uint_eq(mx_heap_account.used, 2 * mx_class_pages[CLASS]);
+	mx_cache_flush(cache);
+	expect_heap_is_empty();
+}
+END_TEST
+
 /* A current span's count is only a guard: running out means nothing.  */
 START_TEST(test_event_of_current)
 {
@@ -285,6 +317,7 @@ main(void)
 	tcase_add_test(tc, test_last_first);
 	tcase_add_test(tc, test_steady);
 	tcase_add_test(tc, test_empty_spans);
+	tcase_add_test(tc, test_crowd);
 	tcase_add_test(tc, test_event_of_current);
 	tcase_add_test(tc, test_adopt);
 	tc = add_case(s, "life");

@@ -82,6 +82,19 @@ START_TEST(test_forgets)
 }
 END_TEST
 
+/* A quarter of what is left of a cgroup's memory; small heaps do not ask.  */
+START_TEST(test_granted)
+{
+	options.grant.memory = 100 * MX_MIB;
+	start();
+	limits(8, 300);
+	ck_assert_uint_eq(mx_spare_bound(PAGES(15)), PAGES(15) / 2 + PAGES(8));
+	ck_assert_uint_eq(mx_spare_bound(PAGES(60)), PAGES(10));
+	ck_assert_uint_eq(mx_spare_bound(PAGES(96)), PAGES(1));
+	ck_assert_uint_eq(mx_spare_bound(PAGES(101)), 0);
+}
+END_TEST
+
 /* Whatever happens, neither bound is passed.  */
 START_TEST(test_random)
 {
@@ -121,6 +134,7 @@ main(void)
 	tcase_add_test(tc, test_wanted);
 	tcase_add_test(tc, test_too_late);
 	tcase_add_test(tc, test_forgets);
+	tcase_add_test(tc, test_granted);
 	tcase_add_test(tc, test_random);
 	return run(s);
 }

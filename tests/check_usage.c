@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +47,79 @@ START_TEST(test_own_grows)
 	ck_assert_uint_lt(b.rss, a.rss + BIG / 2);
 	ck_assert_uint_ge(c.rss, b.rss + BIG - 4 * MX_MIB);
 	ck_assert_uint_le(d.rss + BIG - 4 * MX_MIB, c.rss);
+}
+END_TEST
+
+/* ---- cgroups ---- */
+
+static char tree[] = "/tmp/check_usage.XXXXXX";
+
+/* Write TEXT to the file PATH of the tree, whose folders are made.  */
+static void
+put_file(const char *path, const char *text)
+{
+	char name[300];
+	FILE *f;
+
+	snprintf(name, sizeof name, "%s%s", tree, path);
+	for (char *p = name + strlen(tree) + 1; *p != '\0'; p++)
+		if (*p == '/') {
+			*p = '\0';
+			(void)mkdir(name, 0777);
+			*p = '/';
+		}
+	f = fopen(name, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static void
+expect_grant(const char *cgroups, size_t memory, size_t processors)
+{
+	char file[300];
+	size_t m = 77, p = 77;
+
+	put_file("/cgroup", cgroups);
+	snprintf(file, sizeof file, "%s/cgroup", tree);
+	errno = 1234;
+	mx_usage_grant(file, tree, &m, &p);
+	ck_assert_int_eq(errno, 1234);
+	ck_assert_uint_eq(m, memory);
+	ck_assert_uint_eq(p, processors);
+}
+
+START_TEST(test_grant)
+{
+	char command[100], deep[700];
+
+	ck_assert_ptr_nonnull(mkdtemp(tree));
+	expect_grant("0::/\n", 0, 0);
+	expect_grant("", 0, 0);
+	expect_grant("12:memory:/a/b\n", 0, 0);
+	put_file("/a/b/c/memory.max", "max\n");
+	put_file("/a/b/c/cpu.max", "max 100000\n");
+	expect_grant("0::/a/b/c\n", 0, 0);
+	put_file("/a/b/memory.max", "268435456\n");
+	put_file("/a/b/cpu.max", "150000 100000\n");
+	expect_grant("0::/a/b/c\n", 268435456, 2);
+	expect_grant("12:memory:/x\n1:name=systemd:/y\n0::/a/b/c\n",
+	    268435456, 2);
+	put_file("/a/memory.max", "1000000\n");
+	put_file("/a/cpu.max", "400000 100000\n");
+	put_file("/cpu.max", "50000 100000\n");
+	expect_grant("0::/a/b/c\n", 1000000, 1);
+	expect_grant("0::/a\n", 1000000, 1);
+	expect_grant("0::/\n", 0, 1);
+	expect_grant("0::/gone\n", 0, 1);
+	/* Too deep: what fits is read.  */
+	strcpy(deep, "0::/a");
+	for (int i = 0; i < 300; i++)
+		strcat(deep, "/b");
+	expect_grant(deep, 1000000, 1);
+	mx_usage_grant("/nowhere", tree, &(size_t){ 0 }, &(size_t){ 0 });
+	snprintf(command, sizeof command, "rm -r %s", tree);
+	ck_assert_int_eq(system(command), 0);
 }
 END_TEST
 
@@ -182,6 +257,7 @@ main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, test_own_grows);
+	tcase_add_test(tc, test_grant);
 	tcase_add_test(tc, test_own_is_alone);
 	tcase_add_test(tc, test_all);
 	tcase_add_test(tc, test_child_counts);

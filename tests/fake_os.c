@@ -275,6 +275,12 @@ sysSecureOS(void)
 	return is()->secure;
 }
 
+void
+sysGrantOS(struct mx_grant *g)
+{
+	*g = is()->grant;
+}
+
 int
 sysEnvironOS(const char *name, char *text, size_t n)
 {

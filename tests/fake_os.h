@@ -57,6 +57,7 @@ struct fake_os_options {
 	bool granted;           /* sysHugePageOS says GRANTED, not HINTED */
 	bool no_move;           /* sysMoveOS is ENOSYS */
 	bool move_breaks;       /* a move that is refused is EFAULT */
+	struct mx_grant grant;  /* what sysGrantOS says */
 	bool secure;            /* what sysSecureOS says */
 	bool trap;              /* abort at a wrong edge, for a debugger */
 };

@@ -30,7 +30,7 @@ const struct shim shim_check[] = {
 	OURS(sysWhereOS), OURS(fake_os_where), OURS(fake_os_reset),
 	OURS(fake_os_refuse), OURS(fake_os_refuse_nothing), OURS(fake_os_limit),
 	OURS(fake_os_advance), OURS(fake_os_calls), OURS(fake_os_refused),
-	OURS(fake_os_thread_exit), OURS(sysEveryOS), OURS(fake_os_every),
+	OURS(fake_os_thread_exit), OURS(sysEveryOS), OURS(sysGrantOS), OURS(fake_os_every),
 	OURS(fake_os_bytes),
 	OURS(fake_os_huge_bytes), OURS(fake_os_state), OURS(fake_os_wrong),
 	OURS(fake_os_wrong_text), OURS(fake_os_forgive), OURS(fake_os_check),
