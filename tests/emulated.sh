@@ -41,8 +41,9 @@ check()
 {
 	name="$machine: $1"
 	shift
+	begin=$(date +%s)
 	if timeout 300 "$@" >"$to/log" 2>&1; then
-		echo "PASS $name"
+		echo "PASS $name ($(($(date +%s) - begin)) s)"
 	else
 		echo "FAIL $name (status $?)"
 		tail -n 5 "$to/log"

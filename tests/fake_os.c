@@ -22,7 +22,6 @@ static __thread struct {
 } exits[MOST_EXITS];
 static __thread unsigned n_exits;
 static pthread_key_t exit_key;
-static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 
 /* None -> STATE.  */
 static void *
@@ -404,6 +403,9 @@ end_thread(void *arg)
 	fake_os_thread_exit();
 }
 
+/* Not at the first use: a thread may be in the middle of that when another forks, and
+ * the child would wait for it.  */
+__attribute__((constructor))
 static void
 make_key(void)
 {
@@ -421,7 +423,6 @@ sysThreadExitOS(void (*fn)(void *), void *arg)
 	fake_leave();
 	if (no)
 		return ENOMEM;
-	pthread_once(&exit_once, make_key);
 	fake_must(pthread_setspecific(exit_key, exits) == 0, "fake_os: key");
 	exits[n_exits].fn = fn;
 	exits[n_exits].arg = arg;

@@ -21,7 +21,8 @@ struct fake fake;
 static const char *const call_names[] = {
 	"sysReserveOS", "sysMapOS", "sysUsedOS", "sysUnusedOS",
 	"sysHugePageOS", "sysNoHugePageOS", "sysFaultOS", "sysFreeOS",
-	"sysAllocOS", "sysMoveOS", "sysThreadExitOS", "sysResidentOS"
+	"sysAllocOS", "sysMoveOS", "sysThreadExitOS", "sysResidentOS",
+	"sysEveryOS"
 };
 static const char *const state_names[] = {
 	"None", "Reserved", "Prepared", "Ready"
