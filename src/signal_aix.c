@@ -35,8 +35,7 @@ sysDropFaultStackOS(void *v)
 	(void)v;
 }
 
-/* Not yet: whether a thread may be made where the library starts is one of the
- * questions of prove.sh.  */
+/* Not yet: it is not known whether a thread may be made where the library starts.  */
 int
 sysEveryOS(size_t ms, void (*fn)(void))
 {
