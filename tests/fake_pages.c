@@ -33,6 +33,11 @@ static bool is_running;
 static char *area;
 static unsigned char pages[FAKE_OS_AREA / SMALLEST_PAGE];
 
+/* All of the area that was ever anything but None lies below, and so do its pages'
+ * bytes: a reset need not touch 16 GiB, which emulators do page by page.  */
+static char *used_to;
+static unsigned char *pages_to = pages;
+
 void
 fake_must(bool good, const char *what)
 {
@@ -63,6 +68,8 @@ lock_for_fork(void)
 	pthread_mutex_lock(&lock);
 }
 
+/* Before the runner makes a child for each test.  */
+__attribute__((constructor))
 static void
 get_area(void)
 {
@@ -70,7 +77,7 @@ get_area(void)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	fake_must(v != MAP_FAILED, "fake_os: address space");
-	area = (char *)mx_align_up((uintptr_t)v, MX_GIB);
+	area = used_to = (char *)mx_align_up((uintptr_t)v, MX_GIB);
 	fake_must(pthread_atfork(lock_for_fork, fake_leave, fake_leave) == 0,
 	    "fake_os: atfork");
 }
@@ -78,13 +85,14 @@ get_area(void)
 void
 fake_reset(const struct fake_os_options *options)
 {
-	if (area == NULL)
-		get_area();
-	fake_must(mprotect(area, FAKE_OS_AREA, PROT_NONE) == 0 &&
-	    madvise(area, FAKE_OS_AREA, MADV_DONTNEED) == 0,
-	    "fake_os: reset");
+	size_t used = (size_t)(used_to - area);
+
+	fake_must(used == 0 || (mprotect(area, used, PROT_NONE) == 0 &&
+	    madvise(area, used, MADV_DONTNEED) == 0), "fake_os: reset");
+	used_to = area;
 	memset(&fake, 0, sizeof fake);
-	memset(pages, 0, sizeof pages);
+	memset(pages, 0, (size_t)(pages_to - pages));
+	pages_to = pages;
 	if (options != NULL)
 		fake.is = *options;
 	/* Protection can be no finer than the real pages are.  */
@@ -200,15 +208,23 @@ fake_become(void *v, size_t n, enum fake_os_state state)
 {
 	unsigned char *p = first_page(v);
 	unsigned char *end = p + n / fake.is.page;
+	bool other = false;
 
 	if (state == FAKE_NONE)
 		fake_mark_huge(v, n, false);
+	if ((char *)v + n > used_to)
+		used_to = (char *)v + n;
+	if (end > pages_to)
+		pages_to = end;
 	for (; p < end; p++) {
+		other |= protection((enum fake_os_state)(*p & STATE)) !=
+		    protection(state);
 		fake.bytes[*p & STATE] -= fake.is.page;
 		*p = (unsigned char)((*p & ~STATE) | state);
 	}
 	fake.bytes[state] += n;
-	fake_must(mprotect(v, n, protection(state)) == 0, "fake_os: mprotect");
+	fake_must(!other || mprotect(v, n, protection(state)) == 0,
+	    "fake_os: mprotect");
 }
 
 void

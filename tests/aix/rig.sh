@@ -20,7 +20,8 @@ rig=$top_srcdir/tests/aix
 # A file of variables: name page env words expect.  The emulator (7.2) may die in a
 # fork beside threads: then the test is run again.  It always does when a child
 # makes a thread and the one that forked was not the newest of its process, so one
-# thread forks, and it is the last that is made.
+# thread forks, and it is the last that is made.  Once in some hundred runs its fork
+# never returns in the child, before any code of ours: one more try, which must pass.
 if [ "${1-}" = --job ]; then
 	name=; page=4096; set_env=; words=; expect=; not=; fails=; limit=600
 	# shellcheck disable=SC1090
@@ -34,6 +35,8 @@ if [ "${1-}" = --job ]; then
 		    $words >"$log" 2>&1 </dev/null
 		status=$?
 		tries=$((tries + 1))
+		grep -q 'a child hung in fork' "$log" && [ "$tries" = 1 ] &&
+		    [ -z "$fails" ] && continue
 		grep -q 'qemu/rcu.h' "$log" || break
 		[ "$tries" -lt 12 ] || break
 	done
