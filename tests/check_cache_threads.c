@@ -17,7 +17,7 @@
 
 #define THREADS 4
 #define SLOTS 512
-#define ROUNDS (60000 / PROPERTY_SLOW)
+#define ROUNDS property_times(60000)
 
 /* What lies at the front of each block; the rest is its pattern.  */
 struct head {
@@ -246,7 +246,7 @@ START_TEST(test_churn)
 
 	begin(&kernels[0]);
 	do {
-		for (int i = 0; i < 100 / PROPERTY_SLOW; i++) {
+		for (int i = 0; i < property_times(100); i++) {
 			start_threads(w, short_life);
 			join_threads(w);
 		}
@@ -291,13 +291,13 @@ START_TEST(test_watched)
 
 	begin(&kernels[0]);
 	start_threads(w, exchange_all);
-	for (int i = 0; i < 200 / PROPERTY_SLOW; i++) {
+	for (int i = 0; i < property_times(200); i++) {
 		mx_stats_read(&st);
 		looks += st.ready >= st.metadata;
 		(void)mx_trim();
 	}
 	join_threads(w);
-	ck_assert_uint_eq(looks, 200 / PROPERTY_SLOW);
+	ck_assert_uint_eq(looks, property_times(200));
 	finish();
 }
 END_TEST

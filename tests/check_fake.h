@@ -47,10 +47,7 @@ is_readable(const volatile void *v)
 static inline bool
 is_all(const char *v, size_t n, char c)
 {
-	for (size_t i = 0; i < n; i++)
-		if (v[i] != c)
-			return false;
-	return true;
+	return n == 0 || (v[0] == c && memcmp(v, v + 1, n - 1) == 0);
 }
 
 static inline void

@@ -418,7 +418,7 @@ static void *
 fork_often(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < 60 / PROPERTY_SLOW; i++)
+	for (int i = 0; i < property_times(60); i++)
 		fork_once();
 	return NULL;
 }

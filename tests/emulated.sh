@@ -20,9 +20,15 @@ export MEMAIX_OPTIONS
 src=$top_srcdir/src
 tests=$top_srcdir/tests
 long=0
+slow=500
+plain_slow=16
+step=7
 case ${MEMAIX_TEST_LONG:-0} in
 0|'') ;;
-*)	long=1 ;;
+*)	long=1
+	slow=100
+	plain_slow=2
+	step=1 ;;
 esac
 
 core=$(sed -n '/^libcore_la_SOURCES/,/[^\\]$/p' "$src/local.mk" |
@@ -32,9 +38,10 @@ backend="$src/extras.c $src/sys_linux.c $src/signal_linux.c $src/trace_linux.c
 flags="-std=gnu11 -O2 -D_GNU_SOURCE -pthread -I$top_srcdir/include -I$src
     -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc
     -fno-builtin-realloc -fno-builtin-free"
-unit="-std=gnu11 -O1 -D_GNU_SOURCE -pthread -fno-builtin -DPROPERTY_SLOW=300
+unit="-std=gnu11 -O1 -D_GNU_SOURCE -pthread -fno-builtin -DPROPERTY_SLOW=$slow
+    -DRUNNER_STEP=$step -DFAKE_OS_GIB=4
     -Wno-address -I$top_srcdir/include -I$src -I$tests/runner -I$tests"
-plain="-std=gnu11 -O1 -D_GNU_SOURCE -pthread -fno-builtin -DOPERATIONS=100000"
+plain="-std=gnu11 -O1 -D_GNU_SOURCE -pthread -fno-builtin -DPLAIN_SLOW=$plain_slow"
 
 # check NAME COMMAND...: under a time limit, since a hang is a failure too
 check()

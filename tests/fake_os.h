@@ -16,7 +16,10 @@
 
 /* Address space of the toy; its first and last page are never given out, so
  * nothing is aligned to more than a page by luck.  */
-#define FAKE_OS_AREA (16 * MX_GIB)
+#ifndef FAKE_OS_GIB
+# define FAKE_OS_GIB 16
+#endif
+#define FAKE_OS_AREA (FAKE_OS_GIB * MX_GIB)
 
 enum fake_os_state {
 	FAKE_NONE,

@@ -10,9 +10,7 @@ enum {
 };
 
 /* Fewer for an emulator.  */
-#ifndef OPERATIONS
-# define OPERATIONS 400000
-#endif
+#define OPERATIONS (400000 / PLAIN_SLOW)
 
 struct slot {
 	unsigned char *p;       /* NULL: free */

@@ -116,7 +116,8 @@ static void
 test_calloc(void)
 {
 	static const size_t sizes[] = {
-		1, 8, 100, 1000, 5000, 40000, 300000, 3000000, 40000000
+		1, 8, 100, 1000, 5000, 40000, 300000, 3000000,
+		40000000 / PLAIN_SLOW
 	};
 	void *p[4];
 
@@ -238,7 +239,7 @@ test_realloc_to_zero(void)
 	size_t before, after;
 
 	before = plain_rss();
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; i < 100000 / PLAIN_SLOW; i++) {
 		char *p = p_malloc(4000);
 		void *q;
 
@@ -256,13 +257,14 @@ test_realloc_sizes(void)
 {
 	static const size_t sizes[] = {
 		1, 15, 16, 17, 100, 128, 1000, 1024, 4096, 5000, 32768, 40000,
-		65536, 70000, 262144, 1000000, 5000000, 33554432
+		65536, 70000, 262144, 1000000, 5000000,
+		33554432 / PLAIN_SLOW
 	};
 	const size_t n = sizeof sizes / sizeof sizes[0];
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < n; j++) {
-			size_t keep = sizes[i < j ? i : j];
+			size_t keep = sizes[i] < sizes[j] ? sizes[i] : sizes[j];
 			char *p = p_malloc(sizes[i]);
 
 			plain_fill(p, sizes[i], i);
@@ -283,7 +285,7 @@ test_realloc_steps(void)
 	char *p = p_malloc(n);
 
 	plain_fill(p, n, 5);
-	while (n < 20 * PLAIN_MIB) {
+	while (n < 20 * PLAIN_MIB / PLAIN_SLOW) {
 		size_t more = n + n / 3 + 1;
 
 		p = p_realloc(p, more);

@@ -36,7 +36,9 @@ SH_LOG_COMPILER = $(SHELL)
 # Scripts
 ###############################################################################
 
+# The longest comes first, for `make -j check'.
 script_tests = \
+	%D%/emulated.sh \
 	%D%/layers.sh \
 	%D%/class_table.sh \
 	%D%/version.sh \
@@ -57,7 +59,6 @@ script_tests = \
 	%D%/oom.sh \
 	%D%/fuzz.sh \
 	%D%/aix-objects.sh \
-	%D%/emulated.sh \
 	%D%/sanitize.sh \
 	%D%/preload.sh
 

@@ -20,6 +20,12 @@
 #define PLAIN_MIB ((size_t)1 << 20)
 #define PLAIN_GIB ((size_t)1 << 30)
 
+/* From the compiler's command line, for an emulator: so many times less is done
+ * where the amount proves nothing new.  */
+#ifndef PLAIN_SLOW
+# define PLAIN_SLOW 1
+#endif
+
 #define PLAIN_UNUSED __attribute__((unused))
 
 /* On AIX malloc(0) is NULL, and malloc_usable_size does not exist.  */

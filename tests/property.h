@@ -137,8 +137,12 @@ property_size(size_t max)
 	return mx_min(property_below(top), max);
 }
 
-/* for (property_steps(n)) ...: N steps, fewer where they are slow.  */
+/* N, or fewer where that is slow; never none.  */
+#define property_times(n) \
+	((n) < PROPERTY_SLOW ? 1 : (n) / PROPERTY_SLOW)
+
+/* for (property_steps(n)) ...: so many steps.  */
 #define property_steps(n) \
-	property.step = 0; property.step < (n) / PROPERTY_SLOW; property.step++
+	property.step = 0; property.step < property_times(n); property.step++
 
 #endif /* PROPERTY_H */

@@ -130,7 +130,8 @@ shim_imports()
 
 test_flags="-I$rig/include/test -I$top_srcdir/tests/runner
     -I$top_srcdir/tests -Wno-sign-compare
-    -Wno-unused-value -fno-builtin -DPROPERTY_SLOW=60 -DOPERATIONS=40000"
+    -Wno-unused-value -fno-builtin -DPROPERTY_SLOW=100 -DPLAIN_SLOW=16
+    -DFAKE_OS_GIB=4"
 
 # link_program OUTPUT LIBC OBJECT...: of two import files, GNU ld believes the
 # last.
