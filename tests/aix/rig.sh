@@ -97,8 +97,12 @@ die()
 
 # ---- building ----
 
+# Of the toy kernel: the loader has it, the tests know of it.
+toy=-DFAKE_OS_GIB=4
+
 elf_flags="-std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -static
-    -pthread -I$top_srcdir/src -I$top_srcdir/include -I$top_srcdir/tests"
+    -pthread -I$top_srcdir/src -I$top_srcdir/include -I$top_srcdir/tests
+    $toy"
 
 build_loader()
 {
@@ -130,8 +134,7 @@ shim_imports()
 
 test_flags="-I$rig/include/test -I$top_srcdir/tests/runner
     -I$top_srcdir/tests -Wno-sign-compare
-    -Wno-unused-value -fno-builtin -DPROPERTY_SLOW=100 -DPLAIN_SLOW=16
-    -DFAKE_OS_GIB=4"
+    -Wno-unused-value -fno-builtin -DPROPERTY_SLOW=100 -DPLAIN_SLOW=16 $toy"
 
 # link_program OUTPUT LIBC OBJECT...: of two import files, GNU ld believes the
 # last.
