@@ -24,10 +24,11 @@
 #include "process.h"
 #include "stats.h"
 
-/* The same function under several names, declared and defined in one go.  */
+/* The same function under several names, declared and defined in one go.  The build
+ * hides what does not ask to be seen, and what is hidden no list exports.  */
 #define DEFINE(type, name, parameters, body) \
-	type name parameters; \
-	type name parameters body
+	MX_EXPORT type name parameters; \
+	MX_EXPORT type name parameters body
 
 static void *
 aix_malloc(size_t n)
@@ -175,31 +176,31 @@ DEFINE(void, __malloc_postfork_unlock__, (void), { postfork(); })
 
 /* ---- the plain names ---- */
 
-void *
+MX_EXPORT void *
 malloc(size_t n)
 {
 	return aix_malloc(n);
 }
 
-void
+MX_EXPORT void
 free(void *p)
 {
 	mx_free(p);
 }
 
-void *
+MX_EXPORT void *
 calloc(size_t count, size_t size)
 {
 	return aix_calloc(count, size);
 }
 
-void *
+MX_EXPORT void *
 realloc(void *p, size_t n)
 {
 	return aix_realloc(p, n);
 }
 
-int
+MX_EXPORT int
 posix_memalign(void **out, size_t align, size_t n)
 {
 	return aix_posix_memalign(out, align, n);

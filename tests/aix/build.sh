@@ -51,15 +51,35 @@ aix_compile()
 	    -c "$aix_from" -o "$aix_to"
 }
 
+# The flags that configure adds to the library's own, less those that this compiler
+# does not know: -fvisibility=hidden decides what the linker may export.
+aix_find_flags()
+{
+	[ -z "${aix_flags-}" ] || return 0
+	for aix_f in $(sed -n '/^MX_COMPILE_FLAGS(\[MX_LIB_/,/\])/p
+	    /^MX_COMPILE_FLAGS(\[MX_UNWIND_/,/\])/p' \
+	    "$top_srcdir/configure.ac" | grep -oe '-f[a-z=_-]*'); do
+		"$aix_cc" --target="$aix_target" -Werror "$aix_f" -c -x c \
+		    /dev/null -o /dev/null 2>/dev/null &&
+			aix_flags="${aix_flags-} $aix_f"
+	done
+	case ${aix_flags-} in
+	*-fvisibility=hidden*)	;;
+	*)	echo "no flags in configure.ac"
+		return 1 ;;
+	esac
+}
+
 # aix_compile_library FOLDER FLAG...
 aix_compile_library()
 {
 	aix_folder=$1
 	shift
-	mkdir -p "$aix_folder" || return
+	aix_find_flags && mkdir -p "$aix_folder" || return
 	for aix_f in $aix_sources; do
+		# shellcheck disable=SC2086
 		aix_compile "$aix_src/$aix_f.c" "$aix_folder/$aix_f.o" \
-		    "$@" || return
+		    $aix_flags "$@" || return
 	done
 }
 
