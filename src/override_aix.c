@@ -24,6 +24,19 @@
 #include "process.h"
 #include "stats.h"
 
+/* <stdlib.h> gives other names to what is defined here: malloc and calloc where
+ * AltiVec is on, as in Open XL by default, and all four with
+ * _LINUX_SOURCE_COMPAT (H53).  */
+#undef malloc
+#undef calloc
+#undef realloc
+#undef valloc
+/* It tells legacy XL C by a pragma instead, and that can't be undone.  */
+#if defined(__IBMC__) && !defined(__clang__) && \
+    (defined(__VEC__) || defined(__AIXVEC))
+# error "this compiler would rename malloc: build without -qaltivec"
+#endif
+
 /* The same function under several names, declared and defined in one go.  The build
  * hides what does not ask to be seen, and what is hidden no list exports.  */
 #define DEFINE(type, name, parameters, body) \

@@ -132,8 +132,9 @@ shim_imports()
 	} | grep -vx name >"$1"
 }
 
+# Programs call malloc, not vec_malloc, but for those that say so.
 test_flags="-I$rig/include/test -I$top_srcdir/tests/runner
-    -I$top_srcdir/tests -Wno-sign-compare
+    -I$top_srcdir/tests -U__VEC__ -Wno-sign-compare
     -Wno-unused-value -fno-builtin -DPROPERTY_SLOW=100 -DPLAIN_SLOW=16 $toy"
 
 # link_program OUTPUT LIBC OBJECT...: of two import files, GNU ld believes the
@@ -157,7 +158,7 @@ program()
 	for f in "$@"; do
 		o=$work/programs/$(basename "$f" .c).o
 		# shellcheck disable=SC2086
-		aix_compile "$f" "$o" $test_flags || return
+		aix_compile "$f" "$o" $test_flags ${program_flags-} || return
 		objects="$objects $o"
 	done
 	# shellcheck disable=SC2086
@@ -173,8 +174,12 @@ build_programs()
 	{ grep -vxF -f "$top_srcdir/src/libmemaix_aix.sym" "$work/libc.imp"
 	  echo '#!libmemaix.a(shr_64.o)'
 	  cat "$top_srcdir/src/libmemaix_aix.sym"; } >"$work/memaix.imp"
-	program interface_test "$t/interface_test.c" "$t/interface_align.c" \
-	    "$t/interface_report.c" "$t/interface_random.c" || return
+	for program_flags in -D__VEC__=1 -U__VEC__; do
+		[ $program_flags = -U__VEC__ ] && f=test || f=vec
+		program interface_$f "$t/interface_test.c" \
+		    "$t/interface_align.c" "$t/interface_report.c" \
+		    "$t/interface_random.c" || return
+	done
 	for f in stress_threads fork_test thread_churn grow_free aix/aix_test; do
 		program "${f#aix/}" "$t/$f.c" || return
 	done
@@ -294,6 +299,10 @@ list_tests()
 list_options()
 {
 	run user lib libc_valloc 4096 aix_test user
+	run user lib libc_vec 4096 aix_test user
+	for install in preload user linked; do
+		run $install lib '' 4096 interface_vec ""
+	done
 	run user lib no_postfork_child 4096 fork_test "6 3 1"
 	run user lib no_pthreads 4096 aix_test "user alone"
 	run user lib no_pthreads 4096 interface_test ""
@@ -354,6 +363,17 @@ check_loader()
 	fi
 }
 
+# What <stdlib.h> renames is defined by its own name.
+check_renaming()
+{
+	aix_compile "$top_srcdir/src/override_aix.c" "$work/renamed.o" \
+	    -U__VEC__ -D_LINUX_SOURCE_COMPAT || return
+	"$aix_nm" -X64 "$work/renamed.o" >"$work/renamed" || return
+	for name in malloc calloc realloc valloc __linux_malloc vec_malloc; do
+		grep -q " T \.$name\$" "$work/renamed" || return
+	done
+}
+
 look()
 {
 	what=$1
@@ -385,6 +405,7 @@ look "loader section of libmemaix, 32 bits" check_loader shr.o \
     libmemaix_aix.sym init lib32 "|libc32|runtime32"
 look "loader section of libmemaix_user, 32 bits" check_loader mem32.o \
     libmemaix_user.sym none lib32 "|libc32|runtime32"
+look "names, with _LINUX_SOURCE_COMPAT" check_renaming
 . "$rig/doctor.sh"
 look "doctor on XCOFF files" check_doctor
 . "$rig/prove_rig.sh"

@@ -133,6 +133,24 @@ aix_valloc(size_t n)
 	    aix_aligned_alloc(4096, n);
 }
 
+/* What malloc is in programs built with AltiVec (H53: stdlib.h).  Whether these go to
+ * a replacement is as little known.  */
+static void *
+aix_vec_malloc(size_t n)
+{
+	if (rig.libc_vec)
+		return n == 0 ? NULL : memalign(16, n);
+	return aix_malloc(n);
+}
+
+static void *
+aix_vec_calloc(size_t count, size_t size)
+{
+	if (rig.libc_vec)
+		return count == 0 || size == 0 ? NULL : calloc(count, size);
+	return aix_calloc(count, size);
+}
+
 static int
 aix_mallopt(int what, int value)
 {
@@ -249,6 +267,8 @@ const struct shim shim_malloc[] = {
 	SHIM_AS("libc.a", posix_memalign, aix_posix_memalign),
 	SHIM_AS("libc.a", aligned_alloc, aix_aligned_alloc),
 	SHIM_AS("libc.a", valloc, aix_valloc),
+	SHIM_AS("libc.a", vec_malloc, aix_vec_malloc),
+	SHIM_AS("libc.a", vec_calloc, aix_vec_calloc),
 	SHIM_AS("libc.a", mallopt, aix_mallopt),
 	SHIM_AS("libc.a", mallinfo, aix_mallinfo),
 	SHIM_AS("libc.a", strdup, aix_strdup),

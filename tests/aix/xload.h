@@ -28,6 +28,7 @@ struct rig {
 	bool no_postfork_child; /* unlock hook is not called in the child */
 	bool no_pthreads;       /* a program without libpthreads */
 	bool libc_valloc;       /* valloc does not ask the replacement */
+	bool libc_vec;          /* nor do vec_malloc and vec_calloc */
 	bool late_environ;      /* no environment before libpthreads is up */
 	bool no_init;           /* -binitfini routines do not run */
 	bool no_next;           /* dlsym does not know RTLD_NEXT */

@@ -99,6 +99,7 @@ read_modes(void)
 		{ "no_postfork_child", &rig.no_postfork_child },
 		{ "no_pthreads", &rig.no_pthreads },
 		{ "libc_valloc", &rig.libc_valloc },
+		{ "libc_vec", &rig.libc_vec },
 		{ "late_environ", &rig.late_environ },
 		{ "no_init", &rig.no_init }, { "no_next", &rig.no_next },
 		{ "report", &rig.report }
