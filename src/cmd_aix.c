@@ -65,15 +65,19 @@ mx_cmd_os_self(void)
 	return NULL;
 }
 
-/* Is the archive for MALLOCTYPE beside LIBRARY?  LIBPATH names that folder.  */
+/* Is the archive for MALLOCTYPE beside LIBRARY, with a module of that width?  LIBPATH
+ * names that folder.  */
 static bool
-has_user_archive(const char *library)
+has_user_archive(const char *library, unsigned bits)
 {
 	const char *slash = strrchr(library, '/');
 	char *file = mx_cmd_text("%.*s/" USER, slash == NULL ? 1 :
 	    (int)(slash - library), slash == NULL ? "." : library);
-	bool found = access(file, R_OK) == 0 && strpbrk(library, ":") == NULL;
+	char *member = mx_cmd_text("mem%u.o", bits);
+	bool found = strpbrk(library, ":") == NULL &&
+	    mx_cmd_xcoff_has_member(file, member);
 
+	free(member);
 	free(file);
 	return found;
 }
@@ -96,9 +100,9 @@ choose(struct mx_cmd_program *p, const struct mx_cmd_xcoff *x,
 	if (is_asked_for()) {
 		p->note = "MALLOCTYPE is set already, else it would be used: it "
 		    "reaches libc's calls too";
-	} else if (!has_user_archive(library)) {
-		p->note = "there is no " USER " beside the library, which would "
-		    "reach libc's calls too";
+	} else if (!has_user_archive(library, x->bits)) {
+		p->note = mx_cmd_text("there is no " USER " with mem%u.o beside "
+		    "the library, which would reach libc's calls too", x->bits);
 	} else {
 		p->variable = "MALLOCTYPE";
 		p->single = true;
@@ -160,10 +164,11 @@ mx_cmd_os_inspect(struct mx_cmd_program *p, const unsigned char *head,
 	if (!x.program)
 		refuse(p, mx_cmd_text("%s is no program", p->binary),
 		    "start one that uses it");
-	else if (x.bits != BITS)
+	else if (x.bits != BITS && !p->single)
 		refuse(p, mx_cmd_text("%s is a %u-bit program, libmemaix is "
 		    "%u-bit", p->binary, x.bits, BITS), "build memaix for that "
-		    "width and name it in MEMAIX_LIBRARY");
+		    "width and name it in MEMAIX_LIBRARY, or add its member to "
+		    USER);
 	else if (!x.dynamic)
 		refuse(p, mx_cmd_text("%s is a static program: it has a libc "
 		    "of its own", p->binary),

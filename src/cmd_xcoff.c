@@ -1,6 +1,6 @@
 /* cmd_xcoff.c - reading XCOFF files.  See cmd_xcoff.h.
  *
- * The layouts are IBM's, "XCOFF Object File Format".  A file may lie about every
+ * The layouts are IBM's, "XCOFF Object File Format" and "ar File Format (Big)".  A file may lie about every
  * offset: nothing is used before it was read, and every count has a bound.
  *
  * SPDX-License-Identifier: MIT  */
@@ -22,6 +22,16 @@
 #define MAX_SECTIONS    100
 #define MAX_LOADER      ((uint64_t)64 << 20)
 #define SYMBOL          24u     /* bytes, of both widths */
+
+/* A big archive: numbers are decimal digits, in fields of these places.  */
+#define BIG_MAGIC       "<bigaf>\n"
+#define BIG_HEADER      128
+#define BIG_FIRST       68
+#define BIG_LAST        88
+#define BIG_MEMBER      112
+#define BIG_NEXT        20
+#define BIG_NAME_SIZE   108
+#define MAX_MEMBERS     1000
 
 /* Where the two widths keep the same thing.  */
 struct layout {
@@ -171,4 +181,53 @@ mx_cmd_xcoff_read(const char *file, struct mx_cmd_xcoff *x)
 	free(v);
 	close(fd);
 	return true;
+}
+
+static uint64_t
+decimal(const unsigned char *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (; n > 0 && *p >= '0' && *p <= '9'; n--)
+		v = v * 10 + (uint64_t)(*p++ - '0');
+	return v;
+}
+
+/* The names of members, from AT to LAST; the end of the list may lie.  */
+static bool
+find_member(int fd, uint64_t at, uint64_t last, const char *member)
+{
+	unsigned char m[BIG_MEMBER];
+	char name[64];
+	size_t n = strlen(member);
+
+	for (int i = 0; i < MAX_MEMBERS && n <= sizeof name; i++) {
+		if (!read_at(fd, m, sizeof m, at))
+			return false;
+		if (decimal(m + BIG_NAME_SIZE, 4) == n &&
+		    read_at(fd, name, n, at + sizeof m) &&
+		    memcmp(name, member, n) == 0)
+			return true;
+		if (at == last)
+			return false;
+		at = decimal(m + BIG_NEXT, 20);
+	}
+	return false;
+}
+
+bool
+mx_cmd_xcoff_has_member(const char *file, const char *member)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	unsigned char head[BIG_HEADER];
+	bool found;
+
+	if (fd < 0)
+		return false;
+	found = read_at(fd, head, sizeof head, 0) &&
+	    memcmp(head, BIG_MAGIC, sizeof BIG_MAGIC - 1) == 0 &&
+	    find_member(fd, decimal(head + BIG_FIRST, 20),
+		decimal(head + BIG_LAST, 20), member);
+	close(fd);
+	return found;
 }

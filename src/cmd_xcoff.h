@@ -21,4 +21,7 @@ struct mx_cmd_xcoff {
 /* False: FILE is not XCOFF, is broken or cannot be read.  */
 bool mx_cmd_xcoff_read(const char *file, struct mx_cmd_xcoff *x);
 
+/* Has the big archive FILE a member of that name?  */
+bool mx_cmd_xcoff_has_member(const char *file, const char *member);
+
 #endif /* MX_CMD_XCOFF_H */

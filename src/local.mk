@@ -87,23 +87,25 @@ endif
 # MALLOCTYPE=user:libmemaix_user.a wants an archive whose member mem64.o (or
 # mem32.o) is a shared object in spite of its name: the same code, with the names
 # by which libc calls a replacement, and without start and end.  A build makes the
-# member of its own width; to have both, add the other build's to the archive.
+# member of its own width; to have both, add the other build's to the archive.  The
+# copy is for `memaix run' of the build tree, which looks beside the library there;
+# libtool's own archive, whose member has another name, must not be found instead.
 if USER_ARCHIVE
-noinst_LTLIBRARIES += libmemaix_user.la
-libmemaix_user_la_SOURCES = $(libmemaix_la_SOURCES)
-libmemaix_user_la_CPPFLAGS = $(libmemaix_la_CPPFLAGS)
-libmemaix_user_la_CFLAGS = $(libmemaix_la_CFLAGS)
-libmemaix_user_la_LIBADD = libcore.la
-libmemaix_user_la_LDFLAGS = -no-undefined -avoid-version -rpath $(libdir) \
+noinst_LTLIBRARIES += libmemaix_mem.la
+libmemaix_mem_la_SOURCES = $(libmemaix_la_SOURCES)
+libmemaix_mem_la_CPPFLAGS = $(libmemaix_la_CPPFLAGS)
+libmemaix_mem_la_CFLAGS = $(libmemaix_la_CFLAGS)
+libmemaix_mem_la_LIBADD = libcore.la
+libmemaix_mem_la_LDFLAGS = -no-undefined -avoid-version -rpath $(libdir) \
 	-export-symbols $(top_srcdir)/%D%/libmemaix_user.sym
 
 libarchive_DATA += libmemaix_user.a
 CLEANFILES += libmemaix_user.a mem$(MX_BITS).o
-libmemaix_user.a: libmemaix_user.la
+libmemaix_user.a: libmemaix_mem.la
 	$(AM_V_GEN)rm -rf user.tmp $@ && mkdir user.tmp && \
-	(cd user.tmp && $(AR) -X32_64 -x ../.libs/libmemaix_user.a) && \
+	(cd user.tmp && $(AR) -X32_64 -x ../.libs/libmemaix_mem.a) && \
 	mv user.tmp/* mem$(MX_BITS).o && rmdir user.tmp && \
-	$(AR) -X32_64 -r $@ mem$(MX_BITS).o
+	$(AR) -X32_64 -r $@ mem$(MX_BITS).o && cp $@ .libs
 endif
 
 ###############################################################################

@@ -46,7 +46,23 @@ extern int puts(const char *); int main(void) { return puts("x"); }' >own.c
 	cp threads setuid && chmod u+s setuid &&
 	head -c 100 threads >short && chmod +x short &&
 	printf '#!%s/kinds/threads\n' "$work" >script && chmod +x script &&
-	mkdir -p alone && cp "$work/lib/libmemaix.a" alone/
+	mkdir -p alone wrong both && cp "$work/lib/libmemaix.a" alone/ &&
+	cp "$work/lib/libmemaix.a" wrong/ && cp "$work/lib/libmemaix.a" both/ &&
+	build_archives
+}
+
+# One with a member that MALLOCTYPE does not look for, as libtool's are; one with
+# both widths; one that ends early.
+build_archives()
+{
+	cp "$work/lib/mem64.o.so" libmemaix_user.so &&
+	"$aix_ar" --format=bigarchive rcs wrong/libmemaix_user.a \
+	    libmemaix_user.so &&
+	cp "$work/lib/members/mem64.o" "$work/lib32/members/mem32.o" . &&
+	"$aix_ar" --format=bigarchive rcs both/libmemaix_user.a mem64.o \
+	    mem32.o &&
+	mkdir -p torn && cp "$work/lib/libmemaix.a" torn/ &&
+	head -c 150 "$work/lib/libmemaix_user.a" >torn/libmemaix_user.a
 }
 
 # says STATUS PROGRAM LIBRARY WORD...: each word is in the answer.
@@ -83,6 +99,14 @@ check_doctor()
 	says 0 plain "$with" 'MALLOCTYPE=user:' 'libpthreads' &&
 	says 0 threads "$without" "LDR_PRELOAD64=$without(libmemaix.so.0)" \
 	    "not libc's own" 'libmemaix_user.a' &&
+	for folder in wrong torn; do
+		says 0 threads "$work/kinds/$folder/libmemaix.a" \
+		    "LDR_PRELOAD64=$work/kinds/$folder/libmemaix.a" \
+		    'no libmemaix_user.a with mem64.o' || exit 1
+	done &&
+	says 0 narrow "$work/kinds/both/libmemaix.a" 'MALLOCTYPE=user:' \
+	    '32-bit XCOFF program, dynamic' "libc's own too" &&
+	says 0 threads "$work/kinds/both/libmemaix.a" 'MALLOCTYPE=user:' &&
 	says 0 script "$with" "script of  $work/kinds/threads" &&
 	says 125 static "$with" '64-bit XCOFF program, static' &&
 	says 125 own "$with" 'brings its own malloc' &&
