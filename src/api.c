@@ -22,7 +22,7 @@
  * call and of the page walks is more than that of 128 KiB of memcpy.  */
 #define MOVE_MIN (256 * MX_KIB)
 
-void (*mx_api_find_next)(struct mx_api_next *next);
+void (*mx_api_find_next)(struct mx_api_next *next) MX_COMMON;
 
 MX_COLD static void *
 no_memory(size_t n)

@@ -23,6 +23,8 @@
 #define MX_INLINE       static inline __attribute__((always_inline))
 #define MX_NORETURN     __attribute__((noreturn))
 #define MX_EXPORT       __attribute__((visibility("default")))
+/* Zero, unless another file of the same library says what it begins as.  */
+#define MX_COMMON       __attribute__((common))
 #define MX_ALIGNED(n)   __attribute__((aligned(n)))
 #define MX_PRINTF(f, a) __attribute__((format(printf, f, a)))
 

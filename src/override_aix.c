@@ -266,8 +266,11 @@ find_next(struct mx_api_next *next)
 	*(void **)&next->realloc_ = libc_symbol("realloc", (void *)realloc);
 }
 
+/* From the start, since a routine of another module may run before ours, and the
+ * linker's may not run at all.  Under MALLOCTYPE __malloc_start__ comes first.  */
+void (*mx_api_find_next)(struct mx_api_next *next) = find_next;
+
 DEFINE(void, mx_override_start, (void), {
-	mx_api_find_next = find_next;
 	(void)pthread_atfork(prefork, postfork, postfork);
 	mx_process_start();
 })

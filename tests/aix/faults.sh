@@ -81,7 +81,7 @@ list_faults()
 		run preload fault-page page=64k 4096 interface_test '' fails=1
 	fi
 	# libc's blocks are not handed on.
-	if seed foreign override_aix.c 's/^	mx_api_find_next = find_next;//'
+	if seed foreign override_aix.c 's/ = find_next;$/ = NULL;/'
 	then
 		run preload fault-foreign '' 4096 aix_test '' fails=1
 	fi

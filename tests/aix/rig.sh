@@ -307,6 +307,10 @@ list_options()
 	run user lib no_pthreads 4096 aix_test "user alone"
 	run user lib no_pthreads 4096 interface_test ""
 	run preload lib no_next 4096 aix_test ""
+	for install in preload linked; do
+		run $install lib no_init 4096 aix_test ""
+		run $install lib no_init 4096 stress_threads 2
+	done
 	label='brk' options=brk:true
 	for install in preload user; do
 		[ $install = user ] && user=user || user=

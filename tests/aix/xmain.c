@@ -86,6 +86,21 @@ load_preloads(void)
 	}
 }
 
+/* Another module's routine may come before the library's, and free what libc gave
+ * it: belief.  */
+static void
+free_early(void)
+{
+	const char *list = getenv("LDR_PRELOAD64");
+	void (*fn)(void *);
+
+	if (list == NULL || *list == '\0')
+		return;
+	*(void **)&fn = xload_export(xload_nth(0), "free");
+	if (fn != NULL)
+		fn(libc_malloc(100));
+}
+
 static void
 read_modes(void)
 {
@@ -148,6 +163,7 @@ main(int argc, char **argv, char **envp)
 	for (int i = 0; xload_nth(i) != NULL; i++)
 		xload_bind(xload_nth(i));
 	malloc_choose();
+	free_early();
 	if (!rig.no_init)
 		xload_init();
 	*(void **)&entry = xload_entry(program);
