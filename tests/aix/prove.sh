@@ -5,10 +5,10 @@
 #
 # Run once, on AIX 7.2 or 7.3, as an ordinary user; takes about a minute, needs a
 # C compiler (CC, else ibm-clang, xlclang, gcc or cc), changes nothing and leaves
-# nothing behind.  Then send proof.txt back.  With memaix built beside it (build/
-# or the folder in MEMAIX_BUILD), its own tests run too.
+# nothing behind.  Then send proof.txt back.  With memaix built in its own folder, in
+# build/ or in the folder in MEMAIX_BUILD, its tests run too.
 #
-# doc/aix.md, "Open questions", says which answer stands for what.
+# doc/aix.md, "What is unknown", says which answer stands for what.
 #
 # SPDX-License-Identifier: MIT
 
@@ -144,21 +144,45 @@ while read -r program; do
 done
 
 part memaix
-build=${MEMAIX_BUILD:-$here/../../build}
-if [ -x "$build/memaix" ]; then
+top=$here/../..
+build=${MEMAIX_BUILD:-}
+for folder in "$top" "$top/build"; do
+	[ -n "$build" ] || [ ! -x "$folder/memaix" ] || build=$folder
+done
+
+# test_program NAME SOURCE...: its path, that of the build or else compiled here.
+test_program()
+{
+	name=$1
+	shift
+	if [ ! -x "$build/tests/$name" ]; then
+		(cd "$top/tests" && "$cc" $m64 -D_ALL_SOURCE -o "$tmp/$name" "$@" \
+		    -lpthreads) >&2 && echo "$tmp/$name"
+		return
+	fi
+	echo "$build/tests/$name"
+}
+
+if [ -n "$build" ] && [ -x "$build/memaix" ]; then
 	show dump -X64 -Tv "$build/.libs/libmemaix.a"
-	show "$build/memaix" doctor
-	LIBPATH=$build/.libs:$build:/usr/lib
-	MEMAIX_OPTIONS=verbose:true,stats:true
-	export LIBPATH MEMAIX_OPTIONS
-	for program in interface_test stress_threads fork_test thread_churn; do
-		program=$build/tests/$program
-		[ -x "$program" ] || continue
-		echo "+ LDR_PRELOAD64 $program"
-		LDR_PRELOAD64="$build/.libs/libmemaix.a(libmemaix.so.0)" \
-		    "$program" 2>&1 | tail -n 40
-		echo "+ MALLOCTYPE $program"
-		MALLOCTYPE=user:libmemaix_user.a "$program" 2>&1 | tail -n 40
+	show ar -X64 -t "$build/.libs/libmemaix_user.a"
+	show "$build/memaix" doctor "$tmp/main"
+	for name in interface_test stress_threads fork_test thread_churn; do
+		more=
+		[ $name = interface_test ] && more="interface_align.c
+		    interface_report.c interface_random.c"
+		# shellcheck disable=SC2086
+		program=$(test_program $name $name.c $more) || continue
+		for way in LDR_PRELOAD64 MALLOCTYPE; do
+			echo "+ $way $program"
+			case $way in
+			MALLOCTYPE)	value=user:libmemaix_user.a ;;
+			*)	value="$build/.libs/libmemaix.a(libmemaix.so.0)" ;;
+			esac
+			env LIBPATH="$build/.libs:/usr/lib" "$way=$value" \
+			    MEMAIX_OPTIONS=verbose:true,stats:true \
+			    "$program" 2>&1 | tail -n 40
+		done
 	done
 else
 	echo "memaix=not built"
