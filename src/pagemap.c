@@ -8,7 +8,8 @@
 
 #include "meta.h"
 
-uintptr_t mx_pagemap[MX_SLOT_COUNT];
+/* 24 MiB on AIX, where clang writes what is not common into the file, as zeros.  */
+uintptr_t mx_pagemap[MX_SLOT_COUNT] MX_COMMON;
 
 /* No cache has this address, so the first compare of a free sends it off.  */
 struct mx_span mx_pagemap_none = {

@@ -339,7 +339,7 @@ list_options()
 	label=
 }
 
-# What the loader section says: the names wanted, and what is imported.
+# What the loader section says: the names wanted, what is imported; and the size.
 check_loader()
 {
 	file=$work/$4/$1.so
@@ -359,6 +359,8 @@ check_loader()
 			echo "imports $symbol"
 	done | { ! grep .; } || return
 	! grep -E 'Name: (\.tbss|__sinit)' "$work/$1.readobj" || return
+	# Tables that begin as zeros are not in the file.
+	[ "$(wc -c <"$file")" -lt 2000000 ] || { wc -c "$file"; return 1; }
 	# The linker's own start: where it is wanted, and only there.
 	if [ "$3" = init ]; then
 		grep -q '^__rtinit ' "$work/$1.symbols"
