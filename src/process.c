@@ -24,7 +24,7 @@
 
 static struct mx_lock init_lock = MX_LOCK_INIT;
 static bool initialized;
-static bool started;
+static bool started;            /* a pthread key waits for it */
 static bool configured;         /* the environment was there to be read */
 
 /* So often at the most the background thread looks.  */
@@ -172,11 +172,15 @@ watch_thread(struct mx_cache *cache)
 	return true;
 }
 
-/* The first thread is not watched: its end is the end of the process, where
- * tidying would only cost.  It has its cache before the program starts.  */
+/* The thread that comes first is not watched: its end is the end of the process,
+ * where tidying would only cost.  Others may come before mx_process_start, from
+ * the constructors of libraries.  */
+static bool first_came;         /* atomic */
+
 static struct mx_cache *
 attach(void)
 {
+	bool first = !mx_swap(&first_came, true, RELAXED);
 	struct mx_cache *cache;
 
 	mx_process_init();
@@ -186,7 +190,7 @@ attach(void)
 	if (cache == NULL)
 		return NULL;
 	(void)mx_cache_set_self(cache);
-	if (mx_load(&started, RELAXED) && !watch_thread(cache)) {
+	if (!first && !watch_thread(cache)) {
 		(void)mx_cache_set_self(NULL);
 		mx_fault_leave_thread(cache);
 		mx_secure_flush(cache);

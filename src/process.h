@@ -20,8 +20,8 @@ void mx_process_done(struct mx_cache *cache);
  * calls.  */
 void mx_process_init(void);
 
-/* The program is about to start: from here on threads' ends are watched.  Prints
- * what `help' and `verbose' ask for.  */
+/* The program is about to start; constructors of libraries may have run already,
+ * and threads too.  Prints what `help' and `verbose' ask for.  */
 void mx_process_start(void);
 
 /* The program ends: prints what `stats' asks for.  */

@@ -30,6 +30,8 @@ prepare()
 	export SURVIVE_PLUGINS
 	$cc -shared -fPIC -o "$tmp/plugin.so" "$here/survive/plugin.c" ||
 	    exit 99
+	$cc -shared -fPIC -pthread -o "$tmp/early.so" \
+	    "$here/survive/early.c" || exit 99
 	$cc -shared -fPIC -DTLS_BYTES=64 -o "$tmp/tls0.so" \
 	    "$here/survive/plugin.c" || exit 99
 	i=1
@@ -71,7 +73,7 @@ run_all()
 		set -- "$programs/$program"
 		[ $program = loads ] && set -- "$@" dlopen-loop \
 		    dlopen-threads foreign-libc foreign-deepbind \
-		    foreign-threads takes-nothing
+		    foreign-threads early-threads takes-nothing
 		with "$lib" "$@"
 	done
 	if [ -z "${table-}" ] && [ "$lib" = "${LIBMEMAIX-}" ]; then

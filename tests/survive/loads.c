@@ -241,6 +241,34 @@ foreign_threads(void)
 		pthread_join(t[i], NULL);
 }
 
+/* ---- before the constructor of the library ---- */
+
+/* WHAT early.c does, in a new process image.  */
+static void
+run_early(const char *what)
+{
+	const char *folder = getenv("SURVIVE_PLUGINS");
+	const char *preloaded = getenv("LD_PRELOAD");
+	char text[2000];
+
+	if (folder == NULL)
+		survive_skip("no SURVIVE_PLUGINS");
+	snprintf(text, sizeof text, "%s:%s/early.so",
+	    preloaded == NULL ? "" : preloaded, folder);
+	setenv("LD_PRELOAD", text, 1);
+	setenv("SURVIVE_EARLY", what, 1);
+	snprintf(text, sizeof text, "%d", survive_why);
+	setenv("SURVIVE_WHY", text, 1);
+	execl("/proc/self/exe", "loads", (char *)NULL);
+	survive_fail("exec: errno %d", errno);
+}
+
+static void
+early_threads(void)
+{
+	run_early("threads");
+}
+
 /* ---- what belongs to the program stays the program's ---- */
 
 /* SURVIVE_FDS: descriptors of the program that started this one.  */
@@ -301,6 +329,7 @@ static const struct survive_case cases[] = {
 	{ "foreign-libc", from_libc },
 	{ "foreign-deepbind", deepbind },
 	{ "foreign-threads", foreign_threads },
+	{ "early-threads", early_threads },
 	{ "takes-nothing", takes_nothing },
 };
 

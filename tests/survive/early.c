@@ -1,0 +1,63 @@
+/* early.c - a library whose constructor runs before that of a preloaded malloc.
+ *
+ * Its place is behind that malloc in LD_PRELOAD: constructors run from the last
+ * library to the first.  SURVIVE_EARLY says what the constructor does, and
+ * SURVIVE_WHY the descriptor for the reason of a failure.  It ends the process.
+ *
+ * SPDX-License-Identifier: MIT  */
+
+#include "survive.h"
+
+/* Small blocks of 1 MiB, all of them freed again.  */
+static void *
+use_a_mebibyte(void *arg)
+{
+	struct link { struct link *next; } *list = NULL, *l;
+	uint64_t state = (uintptr_t)arg + 1;
+
+	for (size_t used = 0, n; used < PLAIN_MIB; used += n) {
+		n = sizeof *l + plain_below(&state, 500);
+		l = malloc(n);
+		if (l == NULL)
+			survive_fail("no memory");
+		memset(l, 1, n);
+		l->next = list;
+		list = l;
+	}
+	for (; list != NULL; list = l) {
+		l = list->next;
+		free(list);
+	}
+	return NULL;
+}
+
+static void
+thread_after_thread(void)
+{
+	pthread_t t;
+
+	for (uintptr_t i = 0; i < 300; i++) {
+		if (pthread_create(&t, NULL, use_a_mebibyte, (void *)i) != 0)
+			survive_end(99, "no thread");
+		pthread_join(t, NULL);
+	}
+	if (plain_rss() > 32 * PLAIN_MIB)
+		survive_fail("%zu KiB", plain_rss() / 1024);
+}
+
+__attribute__((constructor))
+static void
+construct(void)
+{
+	const char *what = getenv("SURVIVE_EARLY");
+	const char *why = getenv("SURVIVE_WHY");
+
+	if (what == NULL || why == NULL)
+		return;
+	survive_why = atoi(why);
+	if (strcmp(what, "threads") == 0)
+		thread_after_thread();
+	else
+		survive_end(99, "no case %s", what);
+	_exit(0);
+}
