@@ -8,7 +8,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -225,8 +224,6 @@ static void
 start(void)
 {
 	mx_api_find_next = find_next;
-	(void)pthread_atfork(mx_process_fork_prepare, mx_process_fork_parent,
-	    mx_process_fork_child);
 	mx_process_start();
 }
 

@@ -51,10 +51,13 @@ configure(void)
 void
 mx_process_init(void)
 {
+	bool first;
+
 	if (mx_load(&initialized, ACQUIRE))
 		return;
 	mx_lock(&init_lock);
-	if (!initialized) {
+	first = !initialized;
+	if (first) {
 		mx_sys_init();
 		mx_span_init(sysRandomOS());
 		mx_cache_init();
@@ -65,6 +68,11 @@ mx_process_init(void)
 		mx_store(&initialized, true, RELEASE);
 	}
 	mx_unlock(&init_lock);
+	/* Not as late as mx_process_start: constructors of other libraries run
+	 * before that, start threads and fork.  May call malloc.  */
+	if (first)
+		(void)sysForkOS(mx_process_fork_prepare,
+		    mx_process_fork_parent, mx_process_fork_child);
 }
 
 static void

@@ -16,8 +16,8 @@
 struct mx_cache *mx_process_cache(void);
 void mx_process_done(struct mx_cache *cache);
 
-/* First use of anything: options and facts of the system.  Any number of
- * calls.  */
+/* First use of anything: options and facts of the system; forks are watched.  Any
+ * number of calls.  */
 void mx_process_init(void);
 
 /* The program is about to start; constructors of libraries may have run already,
@@ -27,7 +27,7 @@ void mx_process_start(void);
 /* The program ends: prints what `stats' asks for.  */
 void mx_process_exit(void);
 
-/* pthread_atfork's three.  */
+/* pthread_atfork's three; where sysForkOS is ENOSYS the override registers them.  */
 void mx_process_fork_prepare(void);
 void mx_process_fork_parent(void);
 void mx_process_fork_child(void);

@@ -43,3 +43,13 @@ sysEveryOS(size_t ms, void (*fn)(void))
 	(void)fn;
 	return ENOSYS;
 }
+
+/* Here malloc is called before libpthreads is up; override_aix.c knows when it is.  */
+int
+sysForkOS(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+	(void)prepare;
+	(void)parent;
+	(void)child;
+	return ENOSYS;
+}

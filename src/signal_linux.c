@@ -1,4 +1,4 @@
-/* signal_linux.c - memory faults on Linux, and the thread that gets no signal.
+/* signal_linux.c - memory faults on Linux, the thread that gets no signal, and forks.
  * Contract: sys_os.h.
  *
  * Owns: the handler, and the handlers that were there before.  Must not know: what
@@ -175,4 +175,10 @@ sysEveryOS(size_t ms, void (*fn)(void))
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	(void)pthread_attr_destroy(&attr);
 	return e;
+}
+
+int
+sysForkOS(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+	return pthread_atfork(prepare, parent, child);
 }

@@ -192,6 +192,11 @@ size_t sysThreadOS(void);
  * 0 or an errno value: ENOSYS, this system does not do that.  */
 int sysEveryOS(size_t ms, void (*fn)(void));
 
+/* From here on the three are called around each fork, as pthread_atfork has it.  May
+ * call malloc.  0 or an errno value: ENOSYS, it is too early for that here.  */
+int sysForkOS(void (*prepare)(void), void (*parent)(void),
+    void (*child)(void));
+
 /* Have FN(ARG) called when the calling thread ends, before its thread-local
  * storage goes.  May itself call malloc.  0 or an errno value.  */
 int sysThreadExitOS(void (*fn)(void *), void *arg);

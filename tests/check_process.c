@@ -207,6 +207,21 @@ START_TEST(test_unwatched)
 }
 END_TEST
 
+/* Before the program's start, as in a library's constructor.  */
+START_TEST(test_early_thread)
+{
+	struct mx_cache *cache;
+
+	mx_free(mx_malloc(100));
+	ck_assert_uint_eq(fake_os_forks(), 1);
+	cache = run_thread();
+	ck_assert(!cache->live);
+	ck_assert_ptr_eq(run_thread(), cache);
+	mx_process_start();
+	ck_assert_uint_eq(fake_os_forks(), 1);
+}
+END_TEST
+
 /* What a thread still does after its end has begun.  */
 static void *
 outlive(void *arg)
@@ -524,6 +539,7 @@ main(void)
 	tcase_add_test(tc, test_free_without_cache);
 	tcase_add_test(tc, test_threads_reuse);
 	tcase_add_test(tc, test_unwatched);
+	tcase_add_test(tc, test_early_thread);
 	tcase_add_test(tc, test_after_the_end);
 	tcase_add_test(tc, test_exit_is_silent);
 	tcase_add_loop_test(tc, test_exit_prints, 0, 2);

@@ -430,6 +430,24 @@ sysThreadExitOS(void (*fn)(void *), void *arg)
 	return 0;
 }
 
+static unsigned forks;
+
+int
+sysForkOS(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+	(void)prepare;
+	(void)parent;
+	(void)child;
+	forks++;
+	return 0;
+}
+
+unsigned
+fake_os_forks(void)
+{
+	return forks;
+}
+
 static size_t every_ms;
 static void (*every_fn)(void);
 

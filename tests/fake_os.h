@@ -89,6 +89,9 @@ void fake_os_advance(uint64_t ms);
 /* Run what the calling thread gave to sysThreadExitOS, as if it ended.  */
 void fake_os_thread_exit(void);
 
+/* How often sysForkOS was called; its three are never called here.  */
+unsigned fake_os_forks(void);
+
 /* Run what was last given to sysEveryOS, as if its time had passed.  How many
  * milliseconds that is; 0: nothing was given.  */
 size_t fake_os_every(void);

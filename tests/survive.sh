@@ -73,7 +73,7 @@ run_all()
 		set -- "$programs/$program"
 		[ $program = loads ] && set -- "$@" dlopen-loop \
 		    dlopen-threads foreign-libc foreign-deepbind \
-		    foreign-threads early-threads takes-nothing
+		    foreign-threads early-threads early-forks takes-nothing
 		with "$lib" "$@"
 	done
 	if [ -z "${table-}" ] && [ "$lib" = "${LIBMEMAIX-}" ]; then

@@ -45,6 +45,43 @@ thread_after_thread(void)
 		survive_fail("%zu KiB", plain_rss() / 1024);
 }
 
+/* Large enough that pages go back to the kernel.  */
+static void *
+use_pages(void *arg)
+{
+	uint64_t state = (uintptr_t)arg + 1;
+	char *p[64] = { NULL };
+
+	while (!__atomic_load_n(&survive_stop, __ATOMIC_RELAXED)) {
+		size_t i = plain_below(&state, 64);
+
+		free(p[i]);
+		p[i] = malloc(40000 + plain_below(&state, 60000));
+	}
+	for (int i = 0; i < 64; i++)
+		free(p[i]);
+	return NULL;
+}
+
+static void
+fork_beside_threads(void)
+{
+	pthread_t t[SURVIVE_THREADS];
+	uint64_t state = 7;
+
+	for (uintptr_t i = 0; i < SURVIVE_THREADS; i++)
+		if (pthread_create(&t[i], NULL, use_pages, (void *)i) != 0)
+			survive_end(99, "no thread");
+	for (int i = 0; i < 50; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(survive_churn(&state, 50, 18) ? 0 : 1);
+		survive_child_ends(pid, "fork");
+	}
+	survive_stop_threads(t);
+}
+
 __attribute__((constructor))
 static void
 construct(void)
@@ -57,6 +94,8 @@ construct(void)
 	survive_why = atoi(why);
 	if (strcmp(what, "threads") == 0)
 		thread_after_thread();
+	else if (strcmp(what, "forks") == 0)
+		fork_beside_threads();
 	else
 		survive_end(99, "no case %s", what);
 	_exit(0);

@@ -269,6 +269,12 @@ early_threads(void)
 	run_early("threads");
 }
 
+static void
+early_forks(void)
+{
+	run_early("forks");
+}
+
 /* ---- what belongs to the program stays the program's ---- */
 
 /* SURVIVE_FDS: descriptors of the program that started this one.  */
@@ -330,6 +336,7 @@ static const struct survive_case cases[] = {
 	{ "foreign-deepbind", deepbind },
 	{ "foreign-threads", foreign_threads },
 	{ "early-threads", early_threads },
+	{ "early-forks", early_forks },
 	{ "takes-nothing", takes_nothing },
 };
 
