@@ -43,16 +43,14 @@ typedef void handler(void);
 extern handler *_ZSt15get_new_handlerv(void) MAYBE;
 extern void _ZSt17__throw_bad_allocv(void) MAYBE;
 
+#ifdef PIC
 static bool
 is_cxx_linked(void)
 {
-#ifdef PIC
 	return _ZSt15get_new_handlerv != NULL &&
 	    _ZSt17__throw_bad_allocv != NULL;
-#else
-	return true;
-#endif
 }
+#endif
 
 static void *
 allocate(size_t n, size_t align)
@@ -78,6 +76,29 @@ new_loop(size_t n, size_t align)
 	}
 }
 
+#ifdef PIC
+
+/* The definition of NAME behind ours; NULL: there is none.  A library in C++ that a C
+ * program loads may bring the C++ library along for itself alone (RTLD_LOCAL), as
+ * interpreters' extensions do; RTLD_NEXT does not look there.  The handle stays open:
+ * who called us cannot do without that library.  */
+static void *
+next_operator(const char *name)
+{
+	static const char *const libraries[] = {
+		"libstdc++.so.6", "libc++.so.1"
+	};
+	void *v = dlsym(RTLD_NEXT, name);
+	void *library;
+
+	for (size_t i = 0; v == NULL && i < 2; i++) {
+		library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
+		if (library != NULL)
+			v = dlsym(library, name);
+	}
+	return v;
+}
+
 MX_COLD static void *
 new_failed(size_t n, size_t align)
 {
@@ -86,17 +107,19 @@ new_failed(size_t n, size_t align)
 
 	if (is_cxx_linked())
 		return new_loop(n, align);
-	*(void **)&plain = dlsym(RTLD_NEXT, "_Znw" SZ);
-	*(void **)&aligned = dlsym(RTLD_NEXT, "_Znw" SZ "St11align_val_t");
-	if (align == 0 && plain != NULL)
-		return plain(n);
-	if (align != 0 && aligned != NULL)
-		return aligned(n, align);
+	if (align == 0) {
+		*(void **)&plain = next_operator("_Znw" SZ);
+		if (plain != NULL)
+			return plain(n);
+	} else {
+		*(void **)&aligned = next_operator("_Znw" SZ "St11align_val_t");
+		if (aligned != NULL)
+			return aligned(n, align);
+	}
 	mx_panic("operator new: out of memory, and no C++ library to throw "
 	    "bad_alloc", NULL);
 }
 
-#ifdef PIC
 /* Only C++ can catch what a new-handler throws, so the next definition has to
  * run it; without one the answer is NULL, which nothrow allows.  The archive
  * leaves these forms to libstdc++, whose own call the throwing ones, ours.  */
@@ -106,13 +129,23 @@ new_nothrow_failed(size_t n, size_t align, const struct nothrow *t)
 	void *(*plain)(size_t, const struct nothrow *);
 	void *(*aligned)(size_t, size_t, const struct nothrow *);
 
-	*(void **)&plain = dlsym(RTLD_NEXT, "_Znw" SZ "RKSt9nothrow_t");
-	*(void **)&aligned = dlsym(RTLD_NEXT,
-	    "_Znw" SZ "St11align_val_tRKSt9nothrow_t");
-	if (align == 0)
+	if (align == 0) {
+		*(void **)&plain = next_operator("_Znw" SZ "RKSt9nothrow_t");
 		return plain != NULL ? plain(n, t) : NULL;
+	}
+	*(void **)&aligned = next_operator("_Znw" SZ
+	    "St11align_val_tRKSt9nothrow_t");
 	return aligned != NULL ? aligned(n, align, t) : NULL;
 }
+
+#else
+
+MX_COLD static void *
+new_failed(size_t n, size_t align)
+{
+	return new_loop(n, align);
+}
+
 #endif
 
 MX_INLINE void *

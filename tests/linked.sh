@@ -96,6 +96,9 @@ if [ -n "$MX_CXX" ] && command -v "$MX_CXX" >/dev/null; then
 	build cxx.plain "$MX_CXX" -pthread -std=c++17 cxx_test.cc &&
 	    preloaded cxx "$tmp/cxx.plain"
 	in_each_way cxx "$MX_CXX" -pthread -std=c++17 cxx_test.cc
+	build cxx.so "$MX_CXX" -pthread -std=c++17 -shared -fPIC cxx_test.cc &&
+	    build cxx_load.plain "$MX_CC" cxx_load.c -ldl &&
+	    preloaded cxx_load "$tmp/cxx_load.plain" "$tmp/cxx.so"
 else
 	echo "SKIP cxx (no C++ compiler)"
 fi

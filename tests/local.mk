@@ -200,7 +200,7 @@ endif
 
 EXTRA_DIST += \
 	%D%/fuzz/corpus \
-	%D%/cxx_test.cc \
+	%D%/cxx_load.c %D%/cxx_test.cc \
 	%D%/inject/calls.c %D%/inject/filter.c %D%/inject/refuse.c \
 	%D%/inject/work.c %D%/inject/work.py \
 	%D%/survive/early.c %D%/survive/own.c %D%/survive/plugin.c \
