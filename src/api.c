@@ -233,9 +233,8 @@ what_is_wrong(const struct mx_span *s, const void *p)
 		break;
 	case MX_SPAN_SMALL:
 		if (!mx_span_is_start(s, offset))
-			return MX_MESSAGE_INTERIOR;
-		if (mx_span_index(s, offset) >= s->blocks)
-			return MX_MESSAGE_NEVER_GIVEN;
+			return mx_span_is_multiple(s, offset) ?
+			    MX_MESSAGE_NEVER_GIVEN : MX_MESSAGE_INTERIOR;
 		if (!mx_conf.secure && mx_cache_own != NULL &&
 		    mx_cache_holds(mx_cache_own, s, b))
 			return MX_MESSAGE_DOUBLE_FREE;

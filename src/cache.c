@@ -377,7 +377,7 @@ carve_shuffled(struct mx_span *s)
 		order[i] = order[j];
 		order[j] = (uint8_t)i;
 	}
-	s->carved += (uint32_t)n;
+	mx_span_set_carved(s, s->carved + (uint32_t)n);
 	while (n-- > 0) {
 		struct mx_block *next = b;
 
@@ -401,7 +401,7 @@ carve(struct mx_span *s)
 
 	if (MX_UNLIKELY(mx_conf.secure))
 		return carve_shuffled(s);
-	s->carved += (uint32_t)n;
+	mx_span_set_carved(s, s->carved + (uint32_t)n);
 	for (; n > 1; n--) {
 		p += size;
 		mx_block_link(b, (struct mx_block *)(void *)p, mx_block_key);
@@ -618,6 +618,13 @@ put_home(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 	}
 }
 
+MX_COLD static void
+tell_no_start(struct mx_cache *cache, struct mx_span *s, void *p)
+{
+	mx_misuse(mx_span_is_multiple(s, (size_t)((char *)p - s->base)) ?
+	    MX_MESSAGE_NEVER_GIVEN : MX_MESSAGE_INTERIOR, "free", p, s, cache);
+}
+
 MX_HOT void
 mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 {
@@ -626,7 +633,7 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 	struct mx_block *b = p;
 
 	if (MX_UNLIKELY(!mx_span_is_start(s, (size_t)((char *)p - s->base)))) {
-		mx_misuse(MX_MESSAGE_INTERIOR, "free", p, s, cache);
+		tell_no_start(cache, s, p);
 		return;
 	}
 	if (owner == NULL)

@@ -285,10 +285,10 @@ mx_heap_take_small(unsigned c)
 		s->out = 0;
 		s->class_ = (uint8_t)c;
 		s->listed = false;
-		s->carved = 0;
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
 		s->size = (uint32_t)size;
-		s->magic = UINT64_MAX / size + 1;
+		s->magic = mx_span_magic((uint32_t)size);
+		mx_span_set_carved(s, 0);
 		mx_store(&s->home, NULL, RELAXED);
 		s->next = s->prev = NULL;
 		s->bytes = 0;

@@ -101,10 +101,13 @@ struct mx_span {
 	struct mx_cache *home;  /* atomic: the cache that used it up last */
 	size_t bytes;           /* const while LARGE: what was asked for */
 	union {
-		uint64_t magic; /* const while SMALL: 2^64 / size, rounded up */
+		uint64_t magic; /* const while SMALL: see mx_span_magic */
 		size_t lead;    /* const while LARGE: guard pages in front */
 	};
-	uint32_t dirty;         /* heap lock, FREE: pages that are Ready */
+	union {
+		uint32_t dirty; /* heap lock, FREE: pages that are Ready */
+		uint32_t limit; /* atomic, SMALL, owner: of mx_span_is_start */
+	};
 	uint32_t stamp;         /* heap lock, FREE: since when, milliseconds */
 
 	struct mx_block **list MX_ALIGNED(64); /* owner */
@@ -162,14 +165,33 @@ mx_span_all_out(const struct mx_span *s)
 	return n == 0 ? 0 : n * (n - 1) / 2 * s->size << 32 | n;
 }
 
-/* Is P, an address in SMALL span S, the start of a block?  With magic = 2^64 / d
- * rounded up, n * magic mod 2^64 is below magic for the multiples n of d and for
- * no other n < 2^32 (Lemire, Kaser, Kurz: Faster remainder by direct computation,
- * 2019).  Offsets behind the last block can pass.  */
+/* With magic = 2^64 / d rounded down, plus 1, and e = magic * d - 2^64, which is
+ * 1 to d, the product of n = q * d + r and magic is q * e + r * magic, modulo 2^64
+ * (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019).  For the
+ * multiples of d that is q * e, for all others at least magic.  */
+static inline uint64_t
+mx_span_magic(uint32_t size)
+{
+	return UINT64_MAX / size + 1 + mx_is_pow2(size);
+}
+
+/* Owner only.  The first N blocks of S were ever free.  */
+static inline void
+mx_span_set_carved(struct mx_span *s, uint32_t n)
+{
+	uint32_t e = (uint32_t)(s->magic * s->size);
+
+	mx_store(&s->carved, n, RELAXED);
+	mx_store(&s->limit, n * e, RELAXED);
+}
+
+/* Does a block of SMALL span S that was ever free start at OFFSET?  One compare
+ * with carved * e tells both.  Whoever has a block got it after the limit that
+ * lets it pass was set.  */
 MX_INLINE bool
 mx_span_is_start(const struct mx_span *s, size_t offset)
 {
-	return (uint64_t)offset * s->magic < s->magic;
+	return (uint64_t)offset * s->magic < mx_load(&s->limit, RELAXED);
 }
 
 enum mx_span_answer {
@@ -179,8 +201,8 @@ enum mx_span_answer {
 };
 
 /* Owner only.  Put P back, if nothing speaks against it that costs next to
- * nothing to see: P is the start of a block, and not the block that was freed
- * last.  KEY: mx_block_key, from where the caller has it at hand.  */
+ * nothing to see: P is the start of a block that was ever free, and not the one
+ * that was freed last.  KEY: mx_block_key, from where the caller has it at hand.  */
 MX_INLINE enum mx_span_answer
 mx_span_push(struct mx_span *s, void *p, uintptr_t key)
 {
@@ -224,6 +246,13 @@ mx_span_index(const struct mx_span *s, size_t offset)
 {
 	return (uint32_t)((uint64_t)(offset / MX_BLOCK_ALIGN) *
 	    mx_class_magics[s->class_] >> 31);
+}
+
+/* Does a block start at OFFSET, or would one if there were more?  */
+static inline bool
+mx_span_is_multiple(const struct mx_span *s, size_t offset)
+{
+	return (size_t)mx_span_index(s, offset) * s->size == offset;
 }
 
 /* Is P the first byte of a block of S?  Reads the first line only: whoever asks

@@ -21,7 +21,7 @@ make_span(uint32_t n)
 
 	expect(s != NULL && n <= s->blocks);
 	s->owner = &a;
-	s->carved = n;
+	mx_span_set_carved(s, n);
 	s->out = mx_span_all_out(s);
 	return s;
 }
@@ -112,7 +112,7 @@ START_TEST(test_give_used_up)
 {
 	struct mx_span *s = make_span(0);
 
-	s->carved = s->blocks;
+	mx_span_set_carved(s, s->blocks);
 	s->out = mx_span_all_out(s);
 	mx_central_give(s);
 	ck_assert(!s->listed);
@@ -129,7 +129,7 @@ START_TEST(test_give_full)
 {
 	struct mx_span *s = make_span(0);
 
-	s->carved = s->blocks;
+	mx_span_set_carved(s, s->blocks);
 	s->out = MX_SPAN_MANY - 77;
 	s->list = &a.head[CLASS];
 	mx_central_give_full(s, &a);
@@ -153,7 +153,7 @@ START_TEST(test_push_all)
 {
 	struct mx_span *s = make_span(0);
 
-	s->carved = s->blocks;
+	mx_span_set_carved(s, s->blocks);
 	mx_central_give_full(s, &a);
 	ck_assert(push(s, 0, s->blocks));
 	ck_assert_ptr_null(mx_central_take(CLASS, &a));
@@ -203,7 +203,7 @@ START_TEST(test_adopt)
 	ck_assert_ptr_null(mx_central_take(CLASS, &a));
 	ck_assert(!mx_central_adopt(s, &a));
 	/* And one that was in no list.  */
-	s->carved = s->blocks;
+	mx_span_set_carved(s, s->blocks);
 	mx_central_give_full(s, &b);
 	ck_assert(mx_central_adopt(s, &a));
 	ck_assert_ptr_null(mx_central_take(CLASS, &b));

@@ -27,12 +27,12 @@ make_span(unsigned c, uint32_t n)
 	span.state = MX_SPAN_SMALL;
 	span.pages = mx_class_pages[c];
 	span.size = (uint32_t)mx_class_size(c);
-	span.magic = UINT64_MAX / span.size + 1;
+	span.magic = mx_span_magic(span.size);
 	span.blocks = (uint32_t)(((size_t)span.pages << MX_PAGE_SHIFT) /
 	    span.size);
 	span.local = MX_BLOCK_END;
 	span.list = &span.local;
-	span.carved = n;
+	mx_span_set_carved(&span, n);
 	span.out = mx_span_all_out(&span);
 }
 
@@ -186,6 +186,26 @@ START_TEST(test_is_block)
 }
 END_TEST
 
+/* Of all offsets in a span, those of blocks below N, and no others.  */
+START_TEST(test_is_start)
+{
+	size_t bytes, bad = 0;
+
+	make_span((unsigned)_i, 0);
+	bytes = (size_t)span.pages << MX_PAGE_SHIFT;
+	for (uint32_t n = 0; n <= span.blocks; n += 1 + n / 2) {
+		mx_span_set_carved(&span, n);
+		for (size_t i = 0; i < bytes; i++)
+			bad += mx_span_is_start(&span, i) !=
+			    (i % span.size == 0 && i / span.size < n);
+	}
+	ck_assert_uint_eq(bad, 0);
+	for (size_t i = 0; i < bytes; i++)
+		bad += mx_span_is_multiple(&span, i) != (i % span.size == 0);
+	ck_assert_uint_eq(bad, 0);
+}
+END_TEST
+
 /* Queues, against an array.  */
 
 #define SPANS 20
@@ -266,6 +286,7 @@ main(void)
 	tcase_add_test_raise_signal(tc, test_push_too_many_dies, SIGABRT);
 #endif
 	tcase_add_loop_test(tc, test_is_block, 0, MX_CLASS_COUNT);
+	tcase_add_loop_test(tc, test_is_start, 0, MX_CLASS_COUNT);
 	tc = add_case(s, "queue");
 	tcase_add_test(tc, test_queue);
 	tcase_add_test(tc, test_layout);

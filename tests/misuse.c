@@ -231,6 +231,32 @@ realloc_never_given(size_t n)
 	hidden = realloc(hide(p + n), 2 * n);
 }
 
+/* Where a block will be, when more of the span is in use.  N is 8 bytes less than a
+ * class, which secure:true adds.  */
+static char *
+not_yet(size_t n)
+{
+	return get(n) + (n + 8) * (n < 8192 ? 8192 / (n + 8) : 1);
+}
+
+static void
+not_yet_given(size_t n)
+{
+	drop(not_yet(n));
+}
+
+static void
+not_yet_given_elsewhere(size_t n)
+{
+	elsewhere(drop, not_yet(n));
+}
+
+static void
+realloc_not_yet_given(size_t n)
+{
+	hidden = realloc(hide(not_yet(n)), 2 * n);
+}
+
 static void
 free_page(size_t n)
 {
@@ -509,6 +535,13 @@ static const struct {
 	CASE(realloc_freed, 100000, "M003", "M001", "realloc"),
 	CASE(size_of_freed, 100, "M001", "M001", "malloc_usable_size"),
 	CASE(realloc_never_given, 48, "M004", "M002", "realloc"),
+	CASE(not_yet_given, 24, "M004", "M004", "free"),
+	CASE(not_yet_given, 1016, "M004", "M004", "free"),
+	CASE(not_yet_given, 20472, "M004", "?", "free"),
+	CASE(not_yet_given_elsewhere, 24, "M004", "M004", "free"),
+	CASE(not_yet_given_elsewhere, 1016, "M004", "M004", "free"),
+	CASE(realloc_not_yet_given, 24, "M004", "M004", "realloc"),
+	CASE(realloc_not_yet_given, 1016, "M004", "M004", "realloc"),
 	CASE(free_page, 100000, "M003", "M002", "free"),
 	CASE(beyond, 100, "M003", "M003", "free"),
 	CASE(stack, 16, "M008", "M008", "free"),
