@@ -21,7 +21,7 @@ static size_t spare;
 static size_t gone;
 static uint32_t gone_at;
 
-/* So much in use is worth a look at the cgroup, which takes six system calls.  */
+/* So much in use is worth a look at the cgroup, which takes some system calls.  */
 #define LARGE           ((16 * MX_MIB) >> MX_PAGE_SHIFT)
 
 /* A quarter of what USED leaves of the cgroup's memory.  */

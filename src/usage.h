@@ -44,7 +44,8 @@ enum mx_limit {
  * MX_LIMIT_MAPS numbers.  Slow.  */
 enum mx_limit mx_usage_limit(size_t n, size_t *limit, size_t *used);
 
-/* What the cgroups (version 2) of a process grant it: the smallest along the way up.
+/* What the cgroups of a process grant it (memory: versions 1 and 2; processors:
+ * version 2): the smallest along the way up.
  * CGROUPS: its file in /proc; ROOT: where the tree is.  Bytes, and processors rounded
  * up; 0: no limit is known.  Slow.  */
 void mx_usage_grant(const char *cgroups, const char *root, size_t *memory,

@@ -342,21 +342,34 @@ mx_usage_limit(size_t n, size_t *limit, size_t *used)
 
 #define MOST_PATH       512
 
-/* The two numbers in FILE of cgroup PATH, of which N characters count.  False: there is
- * no such file, or it says "max".  */
-static bool
-read_cgroup(const char *root, const char *path, size_t n, const char *file,
-    size_t number[2])
-{
-	char name[MOST_PATH], text[64];
-	size_t at = strlen(root), end = strlen(file) + 1;
-	const char *p = text;
+/* A cgroup: TREE is where the kernel shows it, below ROOT; of PATH, N characters
+ * count.  */
+struct cgroup {
+	const char *root;
+	const char *tree;
+	const char *path;
+	size_t n;
+};
 
-	if (at + n + end > sizeof name)
-		return false;
-	memcpy(name, root, at);
-	memcpy(name + at, path, n);
-	memcpy(name + at + n, file, end);
+/* The two numbers in FILE of cgroup C.  False: there is no such file, or it says
+ * "max".  */
+static bool
+read_cgroup(const struct cgroup *c, const char *file, size_t number[2])
+{
+	const char *parts[] = { c->root, c->tree, c->path, file };
+	char name[MOST_PATH], text[64];
+	const char *p = text;
+	size_t at = 0;
+
+	for (int i = 0; i < 4; i++) {
+		size_t n = i == 2 ? c->n : strlen(parts[i]);
+
+		if (at + n >= sizeof name)
+			return false;
+		memcpy(name + at, parts[i], n);
+		at += n;
+	}
+	name[at] = '\0';
 	if (read_text(AT_FDCWD, name, text, sizeof text) != 0 ||
 	    text[0] < '0' || text[0] > '9')
 		return false;
@@ -365,10 +378,33 @@ read_cgroup(const char *root, const char *path, size_t n, const char *file,
 	return true;
 }
 
+/* The cgroup in the line of TEXT that has KEY; false: none.  */
+static bool
+find_cgroup(struct cgroup *c, const char *text, const char *key)
+{
+	const char *line = strstr(text, key);
+
+	c->path = line == NULL ? NULL : strchr(line, '/');
+	c->n = c->path == NULL ? 0 : strcspn(c->path, "\n");
+	return c->path != NULL;
+}
+
+/* False: C is the top.  */
+static bool
+go_up(struct cgroup *c)
+{
+	if (c->n == 0)
+		return false;
+	while (c->n > 0 && c->path[--c->n] != '/')
+		continue;
+	return true;
+}
+
 static void
 lower_to(size_t *limit, size_t n)
 {
-	if (n > 0 && (*limit == 0 || n < *limit))
+	/* Version 1 says "no limit" by a number near this.  */
+	if (n > 0 && n < PTRDIFF_MAX / 2 && (*limit == 0 || n < *limit))
 		*limit = n;
 }
 
@@ -376,32 +412,27 @@ void
 mx_usage_grant(const char *cgroups, const char *root, size_t *memory,
     size_t *processors)
 {
-	char text[2 * MX_KIB];
-	const char *path = NULL;
+	char text[2 * MX_KIB] = "\n";
+	struct cgroup c = { root, "", NULL, 0 };
 	int saved = errno;
 	size_t number[2];
-	size_t n = 0;
 
 	*memory = *processors = 0;
-	if (read_text(AT_FDCWD, cgroups, text, sizeof text) == 0)
-		path = strncmp(text, "0::", 3) == 0 ? text :
-		    strstr(text, "\n0::");
-	if (path != NULL) {
-		path = strchr(path, '/');
-		n = path == NULL ? 0 : strcspn(path, "\n");
-	}
-	while (path != NULL) {
-		if (read_cgroup(root, path, n, "/memory.max", number))
+	if (read_text(AT_FDCWD, cgroups, text + 1, sizeof text - 1) != 0)
+		text[0] = '\0';
+	for (bool more = find_cgroup(&c, text, "\n0::"); more;
+	    more = go_up(&c)) {
+		if (read_cgroup(&c, "/memory.max", number))
 			lower_to(memory, number[0]);
 		/* Microseconds of work in a period of so many.  */
-		if (read_cgroup(root, path, n, "/cpu.max", number) &&
-		    number[1] > 0)
+		if (read_cgroup(&c, "/cpu.max", number) && number[1] > 0)
 			lower_to(processors, (number[0] + number[1] - 1) /
 			    number[1]);
-		if (n == 0)
-			break;
-		while (n > 0 && path[--n] != '/')
-			continue;
 	}
+	c.tree = "/memory";
+	for (bool more = find_cgroup(&c, text, ":memory:"); more;
+	    more = go_up(&c))
+		if (read_cgroup(&c, "/memory.limit_in_bytes", number))
+			lower_to(memory, number[0]);
 	errno = saved;
 }

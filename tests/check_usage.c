@@ -112,6 +112,14 @@ START_TEST(test_grant)
 	expect_grant("0::/a\n", 1000000, 1);
 	expect_grant("0::/\n", 0, 1);
 	expect_grant("0::/gone\n", 0, 1);
+	/* Version 1; a container shows its own at the top.  */
+	put_file("/memory/v/memory.limit_in_bytes", "9223372036854771712\n");
+	expect_grant("4:memory:/v/w\n0::/\n", 0, 1);
+	put_file("/memory/memory.limit_in_bytes", "5000000\n");
+	expect_grant("4:memory:/v/w\n0::/\n", 5000000, 1);
+	expect_grant("0::/a\n4:memory:/gone\n", 1000000, 1);
+	put_file("/memory/v/memory.limit_in_bytes", "400000\n");
+	expect_grant("0::/a\n4:memory:/v\n", 400000, 1);
 	/* Too deep: what fits is read.  */
 	strcpy(deep, "0::/a");
 	for (int i = 0; i < 300; i++)
