@@ -160,6 +160,15 @@ get_page(struct slot *s)
 	return s->page == READY;
 }
 
+static void
+close_page(struct slot *s)
+{
+	if (mx_sys_unused(page_of(s), unit) != MX_RELEASE_KEPT)
+		s->page = PREPARED;
+	if (get_page(s) && mx_sys_fault(page_of(s), unit) == 0)
+		s->page = RESERVED;
+}
+
 static struct slot *
 pop(void)
 {
@@ -271,8 +280,7 @@ mx_guard_give(void *p)
 	if (wrong == 0) {
 		memcpy(&s->freed, &t, sizeof t);
 		mx_store(&s->state, FREED, RELEASE);
-		if (mx_sys_fault(page_of(s), unit) == 0)
-			s->page = RESERVED;
+		close_page(s);
 		push(s);
 	}
 	mx_unlock(&lock);

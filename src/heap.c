@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
 
 #include "arena.h"
 #include "conf.h"
@@ -24,6 +25,9 @@
 
 /* Most that goes beyond what the bound asks for.  */
 #define RELEASE_AHEAD (4 * MX_MIB)
+
+/* Pages closed at a time to stay within a limit on data.  */
+#define CLOSE_AHEAD ((1 * MX_MIB) >> MX_PAGE_SHIFT)
 
 /* An alignment above this is not kept free of use in front of the block.  */
 #define LEAD_MAX (4 * MX_MIB)
@@ -90,6 +94,123 @@ wants_huge(void)
 	    mx_conf.huge_min >> MX_PAGE_SHIFT && mx_sys_huge_is_supported();
 }
 
+/* ---- pages that fault, with secure:true ----
+ *
+ * Guards, and blocks at rest.  A free run may have some: they are opened when
+ * somebody wants them, so that giving a run needs no system call, which may be
+ * refused.  */
+
+/* PAGES free pages from V on, all Ready (READY) or none, are Reserved.  */
+static bool
+close_part(char *v, size_t pages, bool ready)
+{
+	size_t n = pages << MX_PAGE_SHIFT;
+
+	/* What is opened again may be taken for zero.  */
+	if (ready) {
+		if (mx_sys_unused(v, n) == MX_RELEASE_KEPT) {
+			memset(v, 0, n);
+		} else {
+			mx_pagemap_mark_ready(v, pages, false);
+			mx_heap_account.dirty -= pages;
+			ready = false;
+		}
+	}
+	if (!ready) {
+		if (mx_sys_used(v, n) != 0)
+			return false;
+		mx_pagemap_mark_ready(v, pages, true);
+		mx_heap_account.dirty += pages;
+	}
+	if (mx_sys_fault(v, n) != 0)
+		return false;
+	mx_pagemap_mark_ready(v, pages, false);
+	mx_heap_account.dirty -= pages;
+	mx_pagemap_mark_closed(v, pages, true);
+	return true;
+}
+
+/* PAGES pages from V on, free and in no list, fault from here on.  False: refused,
+ * for some of them.  */
+static bool
+close_free(char *v, size_t pages)
+{
+	size_t skip, open, n;
+
+	for (; pages > 0; v += n << MX_PAGE_SHIFT, pages -= n) {
+		open = mx_pagemap_find_closed(v, pages, false, &skip);
+		v += skip << MX_PAGE_SHIFT;
+		pages -= skip;
+		if (open == 0)
+			return true;
+		n = mx_pagemap_find_ready(v, open, true, &skip);
+		if (skip > 0)
+			n = skip;
+		if (!close_part(v, n, skip == 0))
+			return false;
+	}
+	return true;
+}
+
+/* Close some pages of free runs, WANT if there are so many: a limit on data
+ * (RLIMIT_DATA) counts what can be written to.  True: some.  */
+MX_COLD static bool
+close_some(size_t want)
+{
+	size_t done = 0;
+	size_t skip, n;
+
+	for (struct mx_arena *a = mx_arena_list; a != NULL; a = a->next) {
+		char *end = a->base + a->mapped;
+
+		for (char *v = a->base; v < end && done < want; v += n) {
+			struct mx_span *s = mx_pagemap_record(v);
+			size_t open = 0;
+
+			n = (s->state == MX_SPAN_NONE ? 1 : s->pages) <<
+			    MX_PAGE_SHIFT;
+			if (s->state == MX_SPAN_FREE)
+				open = mx_pagemap_find_closed(v, s->pages,
+				    false, &skip);
+			if (open == 0)
+				continue;
+			s = mx_runs_take_at(v, s->pages);
+			if (close_free(v, s->pages))
+				done += open;
+			else
+				want = 0;
+			mx_runs_insert(v, s->pages, mx_pagemap_count_ready(v,
+			    s->pages), s->stamp);
+		}
+	}
+	return done > 0;
+}
+
+/* Reserved -> Prepared for those of PAGES pages from V on that were closed.  0 or
+ * errno.  */
+static int
+open_pages(char *v, size_t pages)
+{
+	size_t skip, n;
+	int e;
+
+	while (pages > 0) {
+		n = mx_pagemap_find_closed(v, pages, true, &skip);
+		v += skip << MX_PAGE_SHIFT;
+		pages -= skip + n;
+		if (n == 0)
+			continue;
+		e = mx_sys_map(v, n << MX_PAGE_SHIFT);
+		if (e == ENOMEM && close_some(mx_max(n, CLOSE_AHEAD)))
+			e = mx_sys_map(v, n << MX_PAGE_SHIFT);
+		if (e != 0)
+			return e;
+		mx_pagemap_mark_closed(v, n, false);
+		v += n << MX_PAGE_SHIFT;
+	}
+	return 0;
+}
+
 /* Prepared -> Ready for the pages of a run that are not.  */
 static bool
 make_ready(char *base, size_t pages)
@@ -103,7 +224,9 @@ make_ready(char *base, size_t pages)
 		n = mx_pagemap_find_ready(v, rest, false, &skip);
 		v += skip << MX_PAGE_SHIFT;
 		if (n > 0) {
-			e = mx_sys_used(v, n << MX_PAGE_SHIFT);
+			e = mx_conf.secure ? open_pages(v, n) : 0;
+			if (e == 0)
+				e = mx_sys_used(v, n << MX_PAGE_SHIFT);
 			if (e != 0) {
 				errno = e;
 				return false;
@@ -170,20 +293,32 @@ take_free(size_t pages, size_t align, bool *zero)
 	return start_use(s) ? s : NULL;
 }
 
+/* Address space for a run that did not fit.  */
+static bool
+grow(size_t pages, size_t align)
+{
+	size_t got;
+	char *v = mx_arena_grow((pages << MX_PAGE_SHIFT) + align - MX_PAGE,
+	    &got);
+
+	if (v == NULL)
+		return false;
+	mx_runs_insert(v, got >> MX_PAGE_SHIFT, 0, now());
+	return true;
+}
+
 static struct mx_span *
 take_run(size_t pages, size_t align, bool *zero)
 {
 	struct mx_span *s = take_free(pages, align, zero);
-	size_t got;
-	char *v;
 
-	if (s != NULL)
-		return s;
-	v = mx_arena_grow((pages << MX_PAGE_SHIFT) + align - MX_PAGE, &got);
-	if (v == NULL)
-		return NULL;
-	mx_runs_insert(v, got >> MX_PAGE_SHIFT, 0, now());
-	return take_free(pages, align, zero);
+	if (s == NULL && grow(pages, align))
+		s = take_free(pages, align, zero);
+	if (s != NULL) {
+		s->lead = 0;
+		s->guard = false;
+	}
+	return s;
 }
 
 /* ---- guards, with secure:true ---- */
@@ -209,57 +344,63 @@ lead_pages(size_t align)
 	return guard_pages() * (1 + (random >> 30));
 }
 
-/* Let PAGES pages in use from V on fault, or free them if that is refused.  */
+/* Pages beside a block that were to be its guard go back to the free ones if they
+ * do not fault.  */
 static bool
-close_pages(char *v, size_t pages)
+guard_or_free(char *v, size_t pages)
 {
-	bool closed = mx_sys_fault(v, pages << MX_PAGE_SHIFT) == 0;
-
-	mx_heap_account.used -= pages;
-	if (closed) {
-		mx_pagemap_mark_ready(v, pages, false);
-	} else {
-		mx_heap_account.dirty += pages;
-		mx_runs_insert(v, pages, pages, now());
-	}
-	return closed;
+	if (pages == 0 || close_free(v, pages))
+		return pages > 0;
+	mx_runs_insert(v, pages, mx_pagemap_count_ready(v, pages), now());
+	return false;
 }
 
-/* PAGES guard pages from V on can be used again; false: they can't, and stay out
- * of every run.  They may have old bytes, and count as dirty.  */
-static bool
-open_guard(char *v, size_t pages)
-{
-	size_t n = pages << MX_PAGE_SHIFT;
-
-	if (mx_sys_map(v, n) != 0 || mx_sys_used(v, n) != 0)
-		return false;
-	mx_pagemap_mark_ready(v, pages, true);
-	return true;
-}
-
-/* As take_run, between guards: LEAD pages of them in front.  */
+/* As take_free, between guards: LEAD pages of them in front.  They are closed
+ * first, so that what is opened for the block has room below a limit.  */
 static struct mx_span *
-take_guarded(size_t pages, size_t align, size_t lead, bool *zero)
+take_between(size_t pages, size_t align, size_t lead, bool *zero)
 {
-	size_t behind = guard_pages();
-	struct mx_span *r, *s;
-	char *base;
+	struct mx_span *r = mx_runs_take(lead + pages + guard_pages(), align);
+	struct mx_span *s;
+	char *from, *base, *end;
+	bool front, behind;
 
-	r = take_run(lead + pages + behind, align, zero);
 	if (r == NULL)
 		return NULL;
-	base = r->base + (lead << MX_PAGE_SHIFT);
-	s = mx_pagemap_record(base);
+	from = r->base;
+	base = from + (lead << MX_PAGE_SHIFT);
+	end = base + (pages << MX_PAGE_SHIFT);
 	r->state = MX_SPAN_NONE;
+	s = mx_pagemap_record(base);
 	s->state = MX_SPAN_BUSY;
 	s->base = base;
 	s->pages = (uint32_t)pages;
-	if (lead > 0 && !close_pages(base - (lead << MX_PAGE_SHIFT), lead))
-		lead = 0;
-	s->lead = lead;
-	s->guard = behind > 0 && close_pages(base + (pages << MX_PAGE_SHIFT),
-	    behind);
+	s->dirty = (uint32_t)mx_pagemap_count_ready(base, pages);
+	*zero = s->dirty == 0 && mx_sys_prepared_is_zero();
+	front = guard_or_free(from, lead);
+	behind = guard_or_free(end, guard_pages());
+	if (!start_use(s)) {
+		if (front)
+			mx_runs_insert(from, lead, 0, now());
+		if (behind)
+			mx_runs_insert(end, guard_pages(), 0, now());
+		return NULL;
+	}
+	s->lead = front ? lead : 0;
+	s->guard = behind;
+	return s;
+}
+
+static struct mx_span *
+take_guarded(size_t pages, size_t align, size_t lead, bool *zero)
+{
+	struct mx_span *s;
+
+	if (!mx_conf.secure)
+		return take_run(pages, align, zero);
+	s = take_between(pages, align, lead, zero);
+	if (s == NULL && grow(lead + pages + guard_pages(), align))
+		s = take_between(pages, align, lead, zero);
 	return s;
 }
 
@@ -278,6 +419,8 @@ mx_heap_take_small(unsigned c)
 		grow_huge(mx_sys_huge_size());
 	if (s == NULL)
 		s = take_guarded(pages, align, 0, &zero);
+	else
+		s->guard = false;
 	if (s != NULL) {
 		s->owner = NULL;
 		s->list = &s->local;
@@ -416,17 +559,13 @@ give_run(struct mx_span *s, size_t dirty, uint32_t t)
 	char *base = s->base;
 	size_t pages = s->pages;
 	size_t lead = s->state == MX_SPAN_SMALL ? 0 : s->lead;
-	size_t behind = guard_pages();
 
-	if (s->guard && open_guard(base + (pages << MX_PAGE_SHIFT), behind)) {
-		pages += behind;
-		dirty += behind;
-	}
-	if (lead > 0 && open_guard(base - (lead << MX_PAGE_SHIFT), lead)) {
+	if (s->guard)
+		pages += guard_pages();
+	if (lead > 0) {
 		s->state = MX_SPAN_NONE;
 		base -= lead << MX_PAGE_SHIFT;
 		pages += lead;
-		dirty += lead;
 	}
 	mx_heap_account.dirty += dirty;
 	mx_runs_insert(base, pages, dirty, t);
@@ -477,10 +616,12 @@ mx_heap_close(struct mx_span *s)
 	}
 	if (closed || dirty == 0)
 		mx_pagemap_mark_ready(s->base, s->pages, false);
-	if (closed)
+	if (closed) {
+		mx_pagemap_mark_closed(s->base, s->pages, true);
 		s->state = MX_SPAN_BUSY;
-	else
+	} else {
 		give_run(s, dirty, now());
+	}
 	mx_unlock(&lock);
 	errno = saved;          /* free keeps it, whatever the kernel refused */
 	return closed;
@@ -499,13 +640,9 @@ mx_heap_lose(struct mx_span *s)
 void
 mx_heap_open(struct mx_span *s)
 {
-	int saved = errno;
-
 	mx_lock(&lock);
-	if (mx_sys_map(s->base, (size_t)s->pages << MX_PAGE_SHIFT) == 0)
-		give_run(s, 0, now());
+	give_run(s, 0, now());
 	mx_unlock(&lock);
-	errno = saved;
 }
 
 /* Take NEED pages behind S, from a free run or from address space that no one

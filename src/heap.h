@@ -11,6 +11,7 @@
  *
  * With secure:true a guard lies behind every span, and in front of large blocks
  * too: pages that fault.  They are in the state Reserved and count nowhere here.
+ * A free run may have such pages too; they are opened when they are wanted.
  *
  * All functions take the heap lock.
  *

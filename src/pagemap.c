@@ -60,30 +60,35 @@ mx_pagemap_set(void *v, size_t pages, struct mx_span *s)
 		    RELAXED);
 }
 
+/* Which of a slot's two bits per page.  */
+enum bits { READY, CLOSED };
+
 /* The bits of up to 64 pages from P on, as a mask; *N gets how many it covers
  * of the PAGES wanted.  */
 static uint64_t *
-word_of(const char *p, size_t pages, uint64_t *mask, size_t *n)
+word_of(enum bits which, const char *p, size_t pages, uint64_t *mask,
+    size_t *n)
 {
+	struct mx_slot *slot = mx_pagemap_slot(p);
 	size_t page = mx_pagemap_page(p);
 	size_t bit = page % 64;
 
 	*n = mx_min(64 - bit, pages);
 	*mask = (*n == 64 ? ~(uint64_t)0 : (((uint64_t)1 << *n) - 1)) << bit;
-	return &mx_pagemap_slot(p)->ready[page / 64];
+	return which == READY ? &slot->ready[page / 64] :
+	    &slot->closed[page / 64];
 }
 
-size_t
-mx_pagemap_mark_ready(void *v, size_t pages, bool ready)
+static size_t
+mark(enum bits which, char *p, size_t pages, bool set)
 {
-	char *p = v;
 	size_t changed = 0;
 	size_t n;
 	uint64_t mask;
 
 	for (; pages > 0; pages -= n, p += n << MX_PAGE_SHIFT) {
-		uint64_t *w = word_of(p, pages, &mask, &n);
-		uint64_t diff = (ready ? ~*w : *w) & mask;
+		uint64_t *w = word_of(which, p, pages, &mask, &n);
+		uint64_t diff = (set ? ~*w : *w) & mask;
 
 		changed += (size_t)__builtin_popcountll(diff);
 		*w ^= diff;
@@ -91,17 +96,17 @@ mx_pagemap_mark_ready(void *v, size_t pages, bool ready)
 	return changed;
 }
 
-/* How many pages from P on have the bit READY, up to PAGES.  */
+/* How many pages from P on have the bit SET, up to PAGES.  */
 static size_t
-count_same(const char *p, size_t pages, bool ready)
+count_same(enum bits which, const char *p, size_t pages, bool set)
 {
 	size_t same = 0;
 	size_t n;
 	uint64_t mask;
 
 	for (; pages > 0; pages -= n, p += n << MX_PAGE_SHIFT) {
-		const uint64_t *w = word_of(p, pages, &mask, &n);
-		uint64_t other = (ready ? ~*w : *w) & mask;
+		const uint64_t *w = word_of(which, p, pages, &mask, &n);
+		uint64_t other = (set ? ~*w : *w) & mask;
 
 		if (other != 0)
 			return same + (size_t)__builtin_ctzll(other) -
@@ -111,13 +116,36 @@ count_same(const char *p, size_t pages, bool ready)
 	return same;
 }
 
+static size_t
+find(enum bits which, const char *p, size_t pages, bool set, size_t *skip)
+{
+	*skip = count_same(which, p, pages, !set);
+	return count_same(which, p + (*skip << MX_PAGE_SHIFT), pages - *skip,
+	    set);
+}
+
+size_t
+mx_pagemap_mark_ready(void *v, size_t pages, bool ready)
+{
+	return mark(READY, v, pages, ready);
+}
+
+void
+mx_pagemap_mark_closed(void *v, size_t pages, bool closed)
+{
+	(void)mark(CLOSED, v, pages, closed);
+}
+
 size_t
 mx_pagemap_find_ready(void *v, size_t pages, bool ready, size_t *skip)
 {
-	char *p = v;
+	return find(READY, v, pages, ready, skip);
+}
 
-	*skip = count_same(p, pages, !ready);
-	return count_same(p + (*skip << MX_PAGE_SHIFT), pages - *skip, ready);
+size_t
+mx_pagemap_find_closed(void *v, size_t pages, bool closed, size_t *skip)
+{
+	return find(CLOSED, v, pages, closed, skip);
 }
 
 size_t
@@ -129,7 +157,7 @@ mx_pagemap_count_ready(void *v, size_t pages)
 	uint64_t mask;
 
 	for (; pages > 0; pages -= n, p += n << MX_PAGE_SHIFT) {
-		const uint64_t *w = word_of(p, pages, &mask, &n);
+		const uint64_t *w = word_of(READY, p, pages, &mask, &n);
 
 		ready += (size_t)__builtin_popcountll(*w & mask);
 	}

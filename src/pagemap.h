@@ -1,8 +1,8 @@
 /* pagemap.h - from an address to the span that holds it.
  *
  * Owns: a flat table of slots of 64 MiB of address space, and for each slot
- * that memaix has memory in, one pointer and one record per page, and one bit
- * per page that says whether it is Ready.  Everything is out of band: no write
+ * that memaix has memory in, one pointer and one record per page, and two bits
+ * per page that say whether it is Ready, and whether it was made to fault.  Everything is out of band: no write
  * of the program can reach it, and a reader outside the process can walk it.
  * Must not know: what spans are for.
  *
@@ -53,6 +53,7 @@
 struct mx_slot {
 	struct mx_span *page[MX_SLOT_PAGES];    /* span that holds the page */
 	uint64_t ready[MX_SLOT_PAGES / 64];     /* heap lock */
+	uint64_t closed[MX_SLOT_PAGES / 64];    /* heap lock */
 	struct mx_span span[MX_SLOT_PAGES];     /* by mx_pagemap_place */
 };
 
@@ -159,6 +160,11 @@ size_t mx_pagemap_mark_ready(void *v, size_t pages, bool ready);
 /* Heap lock.  Length of the first run of pages in [V, V + PAGES) that are all
  * Ready (READY) or all not; *SKIP gets the number of pages before it.  */
 size_t mx_pagemap_find_ready(void *v, size_t pages, bool ready, size_t *skip);
+
+/* Heap lock.  The same for pages that were Ready and are Reserved again.  */
+void mx_pagemap_mark_closed(void *v, size_t pages, bool closed);
+size_t mx_pagemap_find_closed(void *v, size_t pages, bool closed,
+    size_t *skip);
 
 /* Heap lock.  How many of PAGES pages from V on are Ready.  */
 size_t mx_pagemap_count_ready(void *v, size_t pages);

@@ -308,6 +308,23 @@ take_wiped(size_t pages)
 	return s;
 }
 
+/* There is no more memory: what rests has rested long enough.  False: nothing
+ * did.  */
+MX_COLD static bool
+end_rest(void)
+{
+	bool any;
+
+	mx_lock(&lock);
+	any = wiped.count + closed.count > 0;
+	while (wiped.count > 0)
+		mx_heap_give(pull(&wiped, 0));
+	while (closed.count > 0)
+		mx_heap_open(pull(&closed, 0));
+	mx_unlock(&lock);
+	return any;
+}
+
 /* ---- taking ---- */
 
 static void *
@@ -331,7 +348,10 @@ take_large(size_t n, size_t align, bool *zero)
 			mx_misuse(MX_MESSAGE_WRITTEN, "malloc", s->base, s,
 			    NULL);
 	}
-	s = mx_heap_take_large(n, mx_max(align, MX_PAGE), zero);
+	align = mx_max(align, MX_PAGE);
+	s = mx_heap_take_large(n, align, zero);
+	if (s == NULL && end_rest())
+		s = mx_heap_take_large(n, align, zero);
 	if (s == NULL)
 		return NULL;
 	mx_sys_clear(s->base + n, large_slack(s), *zero);
@@ -358,6 +378,18 @@ is_untouched(struct mx_cache *cache, struct mx_block *b, size_t size)
 	return false;
 }
 
+static struct mx_block *
+refill(struct mx_cache *cache, unsigned c)
+{
+	struct mx_block *b = mx_cache_refill(cache, c);
+
+	if (MX_LIKELY(b != NULL))
+		return b;
+	mx_secure_flush(cache);
+	(void)end_rest();
+	return mx_cache_refill(cache, c);
+}
+
 MX_HOT static void *
 take_small(struct mx_cache *cache, unsigned c, size_t n)
 {
@@ -367,7 +399,7 @@ take_small(struct mx_cache *cache, unsigned c, size_t n)
 	do {
 		b = mx_cache_take(cache, c);
 		if (MX_UNLIKELY(b == NULL)) {
-			b = mx_cache_refill(cache, c);
+			b = refill(cache, c);
 			if (b == NULL)
 				return NULL;
 		}

@@ -101,12 +101,7 @@ sysNoHugePageOS(void *v, size_t n)
 int
 sysFaultOS(void *v, size_t n)
 {
-	if (mprotect(v, n, PROT_NONE) != 0)
-		return errno;
-	/* The pages themselves are only a cost from here on; a refusal leaves
-	 * them in memory and harms nobody.  */
-	(void)madvise(v, n, MADV_DONTNEED);
-	return 0;
+	return mprotect(v, n, PROT_NONE) == 0 ? 0 : errno;
 }
 
 int

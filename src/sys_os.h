@@ -75,7 +75,7 @@ enum mx_release sysUnusedOS(void *v, size_t n);
 enum mx_huge sysHugePageOS(void *v, size_t n);
 enum mx_huge sysNoHugePageOS(void *v, size_t n);
 
-/* Ready -> Reserved.  Every later access faults.  */
+/* Ready -> Reserved.  Every later access faults; memory need not go back.  */
 int sysFaultOS(void *v, size_t n);
 
 /* Any -> None.  */

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT  */
 
 #include "check_caches.h"
+#include "arena.h"
 #include "heap.h"
 #include "misuse.h"
 #include "secure.h"
@@ -270,6 +271,38 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* Guards and closed blocks whose pages the kernel does not want to open at the time
+ * are not lost: what was given is one run in the end.  */
+START_TEST(test_refused_open)
+{
+	enum { N = 10 };
+	struct mx_span *s[N], *all;
+	char *border;
+	bool zero;
+
+	start_secure(&kernels[_i]);
+	for (int i = 0; i < N; i++)
+		s[i] = mx_heap_take_large(100000, MX_PAGE, &zero);
+	border = mx_arena_border();
+	fake_os_refuse(FAKE_MAP, 1, true);
+	for (int i = 0; i < N; i++) {
+		if (i % 2 == 0)
+			mx_heap_give(s[i]);
+		else if (mx_heap_close(s[i]))
+			mx_heap_open(s[i]);
+	}
+	fake_os_refuse_nothing();
+	all = mx_heap_take_large(N * 100000, MX_PAGE, &zero);
+	ck_assert_ptr_nonnull(all);
+	if (zero)
+		expect(all->base[0] == 0 && memcmp(all->base, all->base + 1,
+		    all->bytes - 1) == 0);
+	ck_assert_ptr_eq(mx_arena_border(), border);
+	mx_heap_give(all);
+	expect_accounts();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -284,5 +317,6 @@ main(void)
 	tcase_add_test(tc, test_written_large);
 	tcase_add_loop_test(tc, test_guards, 0, N_KERNELS);
 	tcase_add_loop_test(tc, test_refused, 0, 320);
+	tcase_add_loop_test(tc, test_refused_open, 0, N_KERNELS);
 	return run(s);
 }
