@@ -24,6 +24,7 @@
 #define WIPE_MAX        MX_MIB
 #define WIPED_COUNT     64
 #define WIPED_BYTES     (16 * MX_MIB)
+#define ASK_BYTES       (2 * MX_MIB)
 #define CLOSED_COUNT    64
 #define CLOSED_BYTES    (256 * MX_MIB)
 
@@ -250,16 +251,28 @@ push(struct queue *q, struct mx_span *s, size_t count, size_t bytes)
 	return NULL;
 }
 
+/* What may rest with its memory: not more than a sixteenth of the cgroup's, which
+ * takes some system calls to ask for.  */
+static size_t
+wiped_most(void)
+{
+	size_t all = wiped.bytes < ASK_BYTES ? 0 : mx_sys_grant()->memory;
+
+	return all == 0 ? WIPED_BYTES : mx_min(WIPED_BYTES, all / 16);
+}
+
 static void
 put_wiped(struct mx_span *s)
 {
 	struct mx_span *old;
+	size_t most;
 
 	/* All of its pages: its next use may be longer.  */
 	memset(s->base, 0, (size_t)s->pages << MX_PAGE_SHIFT);
 	mx_lock(&lock);
 	s->listed = true;
-	while ((old = push(&wiped, s, WIPED_COUNT, WIPED_BYTES)) != NULL)
+	most = wiped_most();
+	while ((old = push(&wiped, s, WIPED_COUNT, most)) != NULL)
 		mx_heap_give(old);
 	mx_unlock(&lock);
 }

@@ -78,7 +78,9 @@ run_all()
 	done
 	if [ -z "${table-}" ] && [ "$lib" = "${LIBMEMAIX-}" ]; then
 		export MEMAIX_OPTIONS=secure:true
-		with "$lib" "$programs/ends" | sed 's/$/, secure:true/'
+		for program in ends limits; do
+			with "$lib" "$programs/$program"
+		done | sed 's/$/, secure:true/'
 		unset MEMAIX_OPTIONS
 	fi
 	# Not preloaded, so the program names it.
