@@ -262,6 +262,14 @@ is_block(const char *call, const struct mx_span *s, const void *p)
 	return false;
 }
 
+/* Another thread may have been faster.  */
+static void
+give_large(const char *call, struct mx_span *s, const void *p)
+{
+	if (MX_UNLIKELY(!mx_heap_give_large(s, p)))
+		mx_misuse(MX_MESSAGE_NO_BLOCK, call, p, NULL, NULL);
+}
+
 MX_COLD static void
 free_cold(void *p, struct mx_span *s)
 {
@@ -275,7 +283,7 @@ free_cold(void *p, struct mx_span *s)
 	if (!is_block("free", s, p))
 		return;
 	if (s->state == MX_SPAN_LARGE && !mx_conf.secure) {
-		mx_heap_give(s);
+		give_large("free", s, p);
 		return;
 	}
 	/* A thread whose first call this is gets its cache, or does not.  */
@@ -431,7 +439,7 @@ move_block(struct mx_span *t, char *old, size_t n, size_t bytes)
 /* A large block of another size: in place, else by moving its pages, else by
  * copying.  */
 static void *
-resize_large(struct mx_span *s, size_t n)
+resize_large(struct mx_span *s, void *p, size_t n)
 {
 	/* All of its pages: a program may have asked how much it can use.  */
 	size_t old = (size_t)s->pages << MX_PAGE_SHIFT;
@@ -439,17 +447,17 @@ resize_large(struct mx_span *s, size_t n)
 	bool zero;
 
 	if (n > MX_CLASS_MAX && mx_heap_resize(s, n))
-		return s->base;
+		return p;
 	if (n < old || old < MOVE_MIN)
-		return copy_block(s->base, old, n);
+		return copy_block(p, old, n);
 	if (n > PTRDIFF_MAX)
 		return no_memory(n);
 	t = mx_heap_take_large(n, MX_PAGE, &zero);
 	if (t == NULL)
 		return no_memory(n);
-	if (!move_block(t, s->base, old, old))
+	if (!move_block(t, p, old, old))
 		return NULL;
-	mx_heap_give(s);
+	give_large("realloc", s, p);
 	return t->base;
 }
 
@@ -527,7 +535,7 @@ mx_realloc(void *p, size_t n)
 	}
 	if (MX_UNLIKELY(mx_conf.secure))
 		return resize_secure(s, p, n);
-	return s->state == MX_SPAN_LARGE ? resize_large(s, n) :
+	return s->state == MX_SPAN_LARGE ? resize_large(s, p, n) :
 	    resize_small(s, p, n);
 }
 

@@ -597,6 +597,43 @@ mx_heap_give(struct mx_span *s)
 	mx_unlock(&lock);
 }
 
+/* Two threads that free the same block both see that it is one; under the lock one
+ * of them is the first.  */
+static bool
+is_large_at(const struct mx_span *s, const void *p)
+{
+	return s->state == MX_SPAN_LARGE && s->base == p && !s->listed;
+}
+
+bool
+mx_heap_give_large(struct mx_span *s, const void *p)
+{
+	uint32_t t = now();
+	bool is;
+
+	mx_lock(&lock);
+	is = is_large_at(s, p);
+	if (is) {
+		end_use(s);
+		give_run(s, s->pages, t);
+	}
+	mx_unlock(&lock);
+	return is;
+}
+
+bool
+mx_heap_rest(struct mx_span *s, const void *p)
+{
+	bool is;
+
+	mx_lock(&lock);
+	is = is_large_at(s, p);
+	if (is)
+		s->listed = true;
+	mx_unlock(&lock);
+	return is;
+}
+
 bool
 mx_heap_close(struct mx_span *s)
 {
@@ -698,7 +735,9 @@ mx_heap_resize(struct mx_span *s, size_t n)
 	if (pages > UINT32_MAX || (mx_conf.secure && pages != s->pages))
 		return false;
 	mx_lock(&lock);
-	if (pages > s->pages) {
+	if (s->state != MX_SPAN_LARGE) {        /* another thread freed it */
+		done = false;
+	} else if (pages > s->pages) {
 		done = stretch(s, pages - s->pages);
 		if (done)
 			s->pages = (uint32_t)pages;

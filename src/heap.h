@@ -41,6 +41,11 @@ struct mx_span *mx_heap_take_large(size_t n, size_t align, bool *zero);
 /* Either kind goes back.  */
 void mx_heap_give(struct mx_span *s);
 
+/* The LARGE block S, which begins at P, goes back, or rests: `listed' is set, and it
+ * stays what it is.  False: it is not there, or rests already.  */
+bool mx_heap_give_large(struct mx_span *s, const void *p);
+bool mx_heap_rest(struct mx_span *s, const void *p);
+
 /* Every access to the LARGE block S faults from here on, and its memory goes back;
  * only the address space is kept.  False: refused; S is given as by
  * mx_heap_give.  */

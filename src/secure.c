@@ -270,7 +270,6 @@ put_wiped(struct mx_span *s)
 	/* All of its pages: its next use may be longer.  */
 	memset(s->base, 0, (size_t)s->pages << MX_PAGE_SHIFT);
 	mx_lock(&lock);
-	s->listed = true;
 	most = wiped_most();
 	while ((old = push(&wiped, s, WIPED_COUNT, most)) != NULL)
 		mx_heap_give(old);
@@ -295,9 +294,11 @@ put_closed(struct mx_span *s)
 }
 
 static void
-put_large(struct mx_span *s)
+put_large(struct mx_span *s, const void *p)
 {
-	if (s->bytes <= WIPE_MAX)
+	if (MX_UNLIKELY(!mx_heap_rest(s, p)))
+		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", p, NULL, NULL);
+	else if (s->bytes <= WIPE_MAX)
 		put_wiped(s);
 	else
 		put_closed(s);
@@ -591,7 +592,7 @@ mx_secure_put(struct mx_cache *cache, struct mx_span *s, void *p)
 	uint64_t x = secret(p);
 
 	if (s->state == MX_SPAN_LARGE)
-		put_large(s);
+		put_large(s, p);
 	else
 		put_small(cache, s, p, x, get_tail(p, s->size, x));
 }

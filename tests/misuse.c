@@ -64,6 +64,8 @@ elsewhere(void (*fn)(void *), void *arg)
 		exit(99);
 }
 
+enum { ROUNDS = 3000 };
+
 static void *kept[2000];
 
 /* Every free block of N bytes that this thread has comes by.  */
@@ -160,6 +162,51 @@ twice_in_place_of_another(size_t n)
 	for (size_t i = 0; i < count; i++)
 		drop(kept[i == count / 4 ? i - 2 : i]);
 	take_many(n, count);
+}
+
+/* By two threads at the same time: one of them is wrong, whichever comes first.  */
+static int round_, done;
+
+static void *
+drop_beside(void *arg)
+{
+	void **p = arg;
+
+	for (int i = 1; i <= ROUNDS; i++) {
+		while (__atomic_load_n(&round_, __ATOMIC_ACQUIRE) != i)
+			continue;
+		free(*p);
+		__atomic_store_n(&done, i, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void
+twice_at_once(size_t n)
+{
+	static void *p;
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, drop_beside, &p) != 0)
+		exit(99);
+	for (int i = 1; i <= ROUNDS; i++) {
+		void *q = p = get(n);
+		char *a, *b;
+
+		__atomic_store_n(&round_, i, __ATOMIC_RELEASE);
+		for (volatile int wait = i % 200; wait > 0; wait--)
+			continue;
+		free(q);
+		while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) != i)
+			continue;
+		a = get(n);
+		b = get(n);
+		if (a == b)
+			exit(94);
+		drop(a);
+		drop(b);
+	}
+	pthread_join(t, NULL);
 }
 
 /* ---- not the start of a block ---- */
@@ -518,6 +565,7 @@ static const struct {
 	CASE(here_and_there, 1000, "M005", "M001", "malloc"),
 	CASE(twice_on_the_way, 20000, "M005", "M001", "malloc"),
 	CASE(twice_in_place_of_another, 1024, "M005", "M001", "malloc"),
+	CASE(twice_at_once, 100000, "M003", "M001", "free"),
 	CASE(inside, 100, "M002", "M002", "free"),
 	CASE(inside, 1000, "M002", "M002", "free"),
 	CASE(inside, 20000, "M002", "M002", "free"),
