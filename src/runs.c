@@ -25,8 +25,21 @@ static struct set {
 	uint64_t filled[WORDS];
 } sets[2];
 
-static struct mx_span *oldest;
-static struct mx_span *newest;
+/* Runs with dirty pages by age.  One queue in order would do, but what joins is
+ * older than what was freed last, and to look for its place among 20,000 runs took
+ * 20 us a free.  So there is a queue for each slice of time, and one for all that is
+ * older than the slices; in each a run looks for its place WALK steps far.  */
+#define SLICE           128             /* milliseconds, a power of two */
+#define SLICES          16
+#define WALK            8
+
+static struct ages {
+	struct mx_span *oldest;
+	struct mx_span *newest;
+} slices[SLICES], ancient;
+
+/* Where the first slice begins; a multiple of SLICE.  Times wrap around.  */
+static uint32_t horizon;
 
 static unsigned
 bin_of(size_t pages)
@@ -63,27 +76,72 @@ next_filled(const uint64_t *filled, unsigned b)
 	}
 }
 
-/* Put S into the dirty queue behind OLDER; NULL: in front.  */
+/* Was what became free at A free before what did at B?  */
+static bool
+is_before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+static struct ages *
+ages_of(uint32_t stamp)
+{
+	return is_before(stamp, horizon) ? &ancient :
+	    &slices[stamp / SLICE % SLICES];
+}
+
+/* The queue that S is in.  An end of `ancient' is known by itself, since in 25 days
+ * its stamp may have come to look young; what lies between needs no queue.  */
+static struct ages *
+queue_of(const struct mx_span *s)
+{
+	return s == ancient.oldest || s == ancient.newest ? &ancient :
+	    ages_of(s->stamp);
+}
+
+/* All runs of AGES become ancient.  */
 static void
-queue_behind(struct mx_span *older, struct mx_span *s)
+make_ancient(struct ages *ages)
+{
+	if (ages->oldest == NULL)
+		return;
+	ages->oldest->older = ancient.newest;
+	if (ancient.newest != NULL)
+		ancient.newest->newer = ages->oldest;
+	else
+		ancient.oldest = ages->oldest;
+	ancient.newest = ages->newest;
+	*ages = (struct ages){ NULL, NULL };
+}
+
+/* Let the slices reach up to NOW.  */
+static void
+move_horizon(uint32_t now)
+{
+	uint32_t to = now / SLICE * SLICE - (SLICES - 1) * SLICE;
+
+	for (int i = 0; i < SLICES && is_before(horizon, to); i++) {
+		make_ancient(&slices[horizon / SLICE % SLICES]);
+		horizon += SLICE;
+	}
+	if (is_before(horizon, to))
+		horizon = to;
+}
+
+/* Put S into AGES behind OLDER; NULL: in front.  */
+static void
+queue_behind(struct ages *ages, struct mx_span *older, struct mx_span *s)
 {
 	s->older = older;
-	s->newer = older != NULL ? older->newer : oldest;
+	s->newer = older != NULL ? older->newer : ages->oldest;
 	if (s->newer != NULL)
 		s->newer->older = s;
 	else
-		newest = s;
+		ages->newest = s;
 	if (older != NULL)
 		older->newer = s;
 	else
-		oldest = s;
-}
-
-/* Was A freed before B?  Times wrap.  */
-static bool
-is_older(const struct mx_span *a, const struct mx_span *b)
-{
-	return (int32_t)(a->stamp - b->stamp) < 0;
+		ages->oldest = s;
 }
 
 /* Where S belongs: as a rule at the end; in front if it was there before and
@@ -91,26 +149,44 @@ is_older(const struct mx_span *a, const struct mx_span *b)
 static void
 queue_dirty(struct mx_span *s)
 {
-	struct mx_span *older = newest;
+	struct ages *ages;
+	struct mx_span *older;
 
-	if (oldest == NULL || is_older(s, oldest))
+	move_horizon(s->stamp);
+	ages = ages_of(s->stamp);
+	older = ages->newest;
+	if (ages->oldest == NULL || is_before(s->stamp, ages->oldest->stamp))
 		older = NULL;
-	while (older != NULL && is_older(s, older))
+	for (int i = 0; i < WALK && older != NULL &&
+	    is_before(s->stamp, older->stamp); i++)
 		older = older->older;
-	queue_behind(older, s);
+	queue_behind(ages, older, s);
 }
 
 static void
 unqueue_dirty(struct mx_span *s)
 {
+	struct ages *ages = queue_of(s);
+
 	if (s->older != NULL)
 		s->older->newer = s->newer;
 	else
-		oldest = s->newer;
+		ages->oldest = s->newer;
 	if (s->newer != NULL)
 		s->newer->older = s->older;
 	else
-		newest = s->older;
+		ages->newest = s->older;
+}
+
+/* The run that is first to go; NULL: none is dirty.  */
+static struct mx_span *
+find_oldest(void)
+{
+	struct mx_span *s = ancient.oldest;
+
+	for (uint32_t i = 0; s == NULL && i < SLICES; i++)
+		s = slices[(horizon / SLICE + i) % SLICES].oldest;
+	return s;
 }
 
 static void
@@ -258,6 +334,7 @@ cut(struct mx_span *s, char *at, size_t pages)
 	size_t dirty_head, dirty_tail;
 	uint32_t stamp = s->stamp;
 	struct mx_span *older = dirty > 0 ? s->older : NULL;
+	struct ages *ages = queue_of(s);
 	struct mx_span *rest;
 
 	remove_run(s);
@@ -267,12 +344,12 @@ cut(struct mx_span *s, char *at, size_t pages)
 	if (head > 0) {
 		rest = add_run(base, head, dirty_head, stamp);
 		if (dirty_head > 0)
-			queue_behind(older, rest);
+			queue_behind(ages, older, rest);
 	}
 	if (tail > 0) {
 		rest = add_run(behind, tail, dirty_tail, stamp);
 		if (dirty_tail > 0)
-			queue_behind(older, rest);
+			queue_behind(ages, older, rest);
 	}
 	s = mx_pagemap_record(at);
 	s->base = at;
@@ -328,7 +405,7 @@ mx_runs_take_at(char *base, size_t pages)
 struct mx_span *
 mx_runs_take_oldest(void)
 {
-	struct mx_span *s = oldest;
+	struct mx_span *s = find_oldest();
 
 	if (s != NULL)
 		remove_run(s);
@@ -338,8 +415,10 @@ mx_runs_take_oldest(void)
 bool
 mx_runs_oldest(uint32_t *stamp)
 {
-	if (oldest == NULL)
+	const struct mx_span *s = find_oldest();
+
+	if (s == NULL)
 		return false;
-	*stamp = oldest->stamp;
+	*stamp = s->stamp;
 	return true;
 }

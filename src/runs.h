@@ -1,7 +1,7 @@
 /* runs.h - free runs of pages: which there are, and which is next to which.
  *
- * Owns: bins of FREE runs by length, and a queue of those with dirty (Ready)
- * pages, oldest first.  Touching free runs are always one run.  Must not know:
+ * Owns: bins of FREE runs by length, and queues of those with dirty (Ready)
+ * pages, about oldest first.  Touching free runs are always one run.  Must not know:
  * the system, arenas, or when pages go back.
  *
  * All functions: heap lock.  Lengths are in pages.
