@@ -201,7 +201,7 @@ take_hidden(struct mx_cache *cache, size_t n)
 MX_NOINLINE void *
 mx_malloc_slow(size_t n)
 {
-	bool zero;
+	bool zero = false;
 
 	if (mx_conf_hides() && mx_cache_own != NULL) {
 		void *p = take_hidden(mx_cache_own, n);
@@ -393,11 +393,12 @@ void *
 mx_calloc(size_t count, size_t size)
 {
 	size_t n;
-	bool zero = false;
+	bool zero;
 	void *p;
 
 	if (__builtin_mul_overflow(count, size, &n))
 		return no_memory(SIZE_MAX);
+	zero = n > MX_CLASS_MAX;
 	p = n <= MX_CLASS_MAX ? mx_malloc(n) : take_large(n, MX_PAGE, &zero);
 	if (p != NULL)
 		mx_sys_clear(p, n, zero);
@@ -444,7 +445,7 @@ resize_large(struct mx_span *s, void *p, size_t n)
 	/* All of its pages: a program may have asked how much it can use.  */
 	size_t old = (size_t)s->pages << MX_PAGE_SHIFT;
 	struct mx_span *t;
-	bool zero;
+	bool zero = false;
 
 	if (n > MX_CLASS_MAX && mx_heap_resize(s, n))
 		return p;
@@ -573,7 +574,7 @@ static void *
 take_aligned_slow(size_t align, size_t n)
 {
 	unsigned c = class_for(align, n);
-	bool zero;
+	bool zero = false;
 
 	if (align <= MX_BLOCK_ALIGN)
 		return mx_malloc_slow(n);

@@ -281,15 +281,42 @@ grow_huge(size_t huge)
 	mx_runs_insert(v, got >> MX_PAGE_SHIFT, 0, now());
 }
 
-/* A run from what is free.  */
+/* What of a run may hold old bytes: all else is zero.  */
+struct old {
+	char *from, *to;
+};
+
+static struct old
+old_bytes(const struct mx_span *s)
+{
+	char *v = s->base, *end = v + ((size_t)s->pages << MX_PAGE_SHIFT);
+	struct old old = { v, v };
+	size_t skip, n;
+
+	if (!mx_sys_prepared_is_zero())
+		return (struct old){ v, end };
+	for (size_t rest = s->pages; s->dirty > 0 && rest > 0; rest -= skip + n) {
+		n = mx_pagemap_find_ready(v, rest, true, &skip);
+		v += skip << MX_PAGE_SHIFT;
+		if (n > 0 && old.to == s->base)
+			old.from = v;
+		v += n << MX_PAGE_SHIFT;
+		if (n > 0)
+			old.to = v;
+	}
+	return old;
+}
+
+/* A run from what is free.  OLD may be NULL.  */
 static struct mx_span *
-take_free(size_t pages, size_t align, bool *zero)
+take_free(size_t pages, size_t align, struct old *old)
 {
 	struct mx_span *s = mx_runs_take(pages, align);
 
 	if (s == NULL)
 		return NULL;
-	*zero = s->dirty == 0 && mx_sys_prepared_is_zero();
+	if (old != NULL)
+		*old = old_bytes(s);
 	return start_use(s) ? s : NULL;
 }
 
@@ -308,12 +335,12 @@ grow(size_t pages, size_t align)
 }
 
 static struct mx_span *
-take_run(size_t pages, size_t align, bool *zero)
+take_run(size_t pages, size_t align, struct old *old)
 {
-	struct mx_span *s = take_free(pages, align, zero);
+	struct mx_span *s = take_free(pages, align, old);
 
 	if (s == NULL && grow(pages, align))
-		s = take_free(pages, align, zero);
+		s = take_free(pages, align, old);
 	if (s != NULL) {
 		s->lead = 0;
 		s->guard = false;
@@ -358,7 +385,7 @@ guard_or_free(char *v, size_t pages)
 /* As take_free, between guards: LEAD pages of them in front.  They are closed
  * first, so that what is opened for the block has room below a limit.  */
 static struct mx_span *
-take_between(size_t pages, size_t align, size_t lead, bool *zero)
+take_between(size_t pages, size_t align, size_t lead, struct old *old)
 {
 	struct mx_span *r = mx_runs_take(lead + pages + guard_pages(), align);
 	struct mx_span *s;
@@ -376,7 +403,8 @@ take_between(size_t pages, size_t align, size_t lead, bool *zero)
 	s->base = base;
 	s->pages = (uint32_t)pages;
 	s->dirty = (uint32_t)mx_pagemap_count_ready(base, pages);
-	*zero = s->dirty == 0 && mx_sys_prepared_is_zero();
+	if (old != NULL)
+		*old = old_bytes(s);
 	front = guard_or_free(from, lead);
 	behind = guard_or_free(end, guard_pages());
 	if (!start_use(s)) {
@@ -392,15 +420,15 @@ take_between(size_t pages, size_t align, size_t lead, bool *zero)
 }
 
 static struct mx_span *
-take_guarded(size_t pages, size_t align, size_t lead, bool *zero)
+take_guarded(size_t pages, size_t align, size_t lead, struct old *old)
 {
 	struct mx_span *s;
 
 	if (!mx_conf.secure)
-		return take_run(pages, align, zero);
-	s = take_between(pages, align, lead, zero);
+		return take_run(pages, align, old);
+	s = take_between(pages, align, lead, old);
 	if (s == NULL && grow(lead + pages + guard_pages(), align))
-		s = take_between(pages, align, lead, zero);
+		s = take_between(pages, align, lead, old);
 	return s;
 }
 
@@ -411,14 +439,13 @@ mx_heap_take_small(unsigned c)
 	size_t pages = pages_for((size_t)mx_class_pages[c] << MX_PAGE_SHIFT);
 	size_t align = mx_is_pow2(size) ? mx_max(size, MX_PAGE) : MX_PAGE;
 	struct mx_span *s;
-	bool zero;
 
 	mx_lock(&lock);
-	s = mx_conf.secure ? NULL : take_free(pages, align, &zero);
+	s = mx_conf.secure ? NULL : take_free(pages, align, NULL);
 	if (s == NULL && wants_huge())
 		grow_huge(mx_sys_huge_size());
 	if (s == NULL)
-		s = take_guarded(pages, align, 0, &zero);
+		s = take_guarded(pages, align, 0, NULL);
 	else
 		s->guard = false;
 	if (s != NULL) {
@@ -442,11 +469,23 @@ mx_heap_take_small(unsigned c)
 	return s;
 }
 
+/* Clear what of the first N bytes of the new block S is in OLD.  */
+static void
+clear_old(const struct mx_span *s, size_t n, struct old old)
+{
+	char *from = old.from > s->base ? old.from : s->base;
+	char *to = old.to < s->base + n ? old.to : s->base + n;
+
+	if (from < to)
+		mx_sys_clear(from, (size_t)(to - from), false);
+}
+
 struct mx_span *
 mx_heap_take_large(size_t n, size_t align, bool *zero)
 {
 	size_t pages = pages_for(n);
 	struct mx_span *s;
+	struct old old;
 
 	if (mx_is_pow2(n) && n <= NATURAL_MAX)
 		align = mx_max(align, n);
@@ -456,7 +495,7 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 		return NULL;
 	}
 	mx_lock(&lock);
-	s = take_guarded(pages, align, lead_pages(align), zero);
+	s = take_guarded(pages, align, lead_pages(align), &old);
 	if (s != NULL) {
 		s->owner = NULL;
 		s->list = NULL;
@@ -474,6 +513,10 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 		mx_heap_account.large_bytes += n;
 	}
 	mx_unlock(&lock);
+	if (s != NULL && *zero)
+		clear_old(s, n, old);
+	else if (s != NULL)
+		*zero = old.from == old.to;
 	return s;
 }
 

@@ -35,7 +35,9 @@ extern struct mx_heap_account mx_heap_account;
 struct mx_span *mx_heap_take_small(unsigned c);
 
 /* A span of one block of N bytes at an address divisible by ALIGN (a power of
- * two).  *ZERO: its memory is known to be zero.  NULL and errno.  */
+ * two).  *ZERO: its N bytes shall be zero, and what of them may not be so is cleared;
+ * if not, *ZERO becomes true when all of its pages are known to be zero.  NULL and
+ * errno.  */
 struct mx_span *mx_heap_take_large(size_t n, size_t align, bool *zero);
 
 /* Either kind goes back.  */

@@ -51,7 +51,7 @@ START_TEST(test_blocks)
 {
 	struct mx_span *s = mx_heap_take_small(mx_class_of(100)), *l;
 	struct mx_arena *a;
-	bool zero;
+	bool zero = false;
 
 	ck_assert_ptr_nonnull(s);
 	says(s->base, "byte 0 of block 0 (112 bytes each");
@@ -72,7 +72,7 @@ END_TEST
 START_TEST(test_guards)
 {
 	struct mx_span *s, *l, *m;
-	bool zero;
+	bool zero = false;
 
 	mx_conf.secure = true;
 	s = mx_heap_take_small(mx_class_of(100));

@@ -20,8 +20,10 @@ is_zero(const char *v, size_t n)
 static struct mx_span *
 take(size_t n, bool *zero)
 {
-	struct mx_span *s = mx_heap_take_large(n, MX_PAGE, zero);
+	struct mx_span *s;
 
+	*zero = false;
+	s = mx_heap_take_large(n, MX_PAGE, zero);
 	expect(s != NULL);
 	return s;
 }
@@ -97,7 +99,7 @@ END_TEST
 START_TEST(test_align)
 {
 	struct mx_span *s;
-	bool zero;
+	bool zero = false;
 
 	start_on(&kernels[_i]);
 	for (size_t align = 1; align <= 256 * MX_MIB; align *= 4) {
@@ -121,7 +123,7 @@ START_TEST(test_too_large)
 		{ 1, SIZE_MAX / 4 + 1 }, { PTRDIFF_MAX, SIZE_MAX / 2 + 1 },
 		{ PTRDIFF_MAX / 2, SIZE_MAX / 4 + 1 }
 	};
-	bool zero;
+	bool zero = false;
 
 	start_on(&kernels[_i]);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -203,6 +205,33 @@ START_TEST(test_zero_mixed)
 	t = take(20 * MX_PAGE, &zero);
 	ck_assert_ptr_eq(t, s);
 	ck_assert(!zero);
+}
+END_TEST
+
+/* Wanted zero: whatever was dirty, and wherever it lies.  */
+START_TEST(test_zero_wanted)
+{
+	struct mx_span *s, *t;
+	bool zero;
+
+	for (size_t at = 0; at <= 15; at++) {
+		s = take(at * MX_PAGE + 1, &zero);
+		t = take(5 * MX_PAGE, &zero);
+		memset(t->base, 7, 5 * MX_PAGE);
+		mx_heap_give(s);
+		(void)mx_heap_trim();
+		mx_heap_give(t);
+		zero = true;
+		s = mx_heap_take_large(20 * MX_PAGE - 100, MX_PAGE, &zero);
+		ck_assert_ptr_nonnull(s);
+		ck_assert(zero);
+		ck_assert(is_zero(s->base, 20 * MX_PAGE - 100));
+		memset(s->base, 7, 20 * MX_PAGE);
+		mx_heap_give(s);
+	}
+	zero = true;
+	s = mx_heap_take_large(7 * MX_PAGE, MX_PAGE, &zero);
+	ck_assert(zero && is_zero(s->base, 7 * MX_PAGE));
 }
 END_TEST
 
@@ -317,6 +346,7 @@ main(void)
 	tcase_add_test(tc, test_give);
 	tcase_add_loop_test(tc, test_zero, 0, N_KERNELS);
 	tcase_add_test(tc, test_zero_mixed);
+	tcase_add_test(tc, test_zero_wanted);
 	tc = add_case(s, "stretch");
 	tcase_add_loop_test(tc, test_shrink, 0, N_KERNELS);
 	tcase_add_loop_test(tc, test_stretch, 0, N_KERNELS);

@@ -9,8 +9,10 @@
 static struct mx_span *
 take(size_t n, bool *zero)
 {
-	struct mx_span *s = mx_heap_take_large(n, MX_PAGE, zero);
+	struct mx_span *s;
 
+	*zero = false;
+	s = mx_heap_take_large(n, MX_PAGE, zero);
 	expect(s != NULL);
 	return s;
 }

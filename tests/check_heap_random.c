@@ -55,17 +55,16 @@ expect_marks(const struct live *l, size_t part)
 		expect(*(uint64_t *)(void *)(l->base + at) == l->id + at);
 }
 
-/* All of it, or where marks and junk would be seen.  */
+/* BYTES of it, or where marks and junk would be seen.  */
 static void
-expect_zero(const struct live *l)
+expect_zero(const struct live *l, size_t bytes)
 {
-	size_t bytes = l->pages << MX_PAGE_SHIFT;
 	size_t all = mx_min(bytes, MX_MIB);
 
 	expect(l->base[0] == 0 && memcmp(l->base, l->base + 1, all - 1) == 0);
 	for (size_t at = all; at < bytes; at += 4096)
-		expect(*(uint64_t *)(void *)(l->base + at) == 0);
-	expect(*(uint64_t *)(void *)(l->base + bytes - 8) == 0);
+		expect(l->base[at] == 0);
+	expect(l->base[bytes - 1] == 0);
 }
 
 static void
@@ -78,9 +77,9 @@ expect_apart(const struct live *l)
 		    m->base + (m->pages << MX_PAGE_SHIFT) <= l->base);
 }
 
-/* S came from the heap.  */
+/* S came from the heap; ZERO bytes of it are said to be zero.  */
 static void
-add(struct mx_span *s, size_t bytes, bool zero)
+add(struct mx_span *s, size_t bytes, size_t zero)
 {
 	struct live *l = &lives[n_lives];
 
@@ -89,8 +88,8 @@ add(struct mx_span *s, size_t bytes, bool zero)
 	expect(mx_is_aligned((uintptr_t)l->base, mx_sys_facts.page));
 	expect(mx_is_aligned(l->pages << MX_PAGE_SHIFT, mx_sys_facts.page));
 	expect_eq(count_really_ready(l->base, l->pages), l->pages);
-	if (zero)
-		expect_zero(l);
+	if (zero > 0)
+		expect_zero(l, zero);
 	mark(l);
 	n_lives++;
 	used += l->pages;
@@ -114,7 +113,8 @@ random_take(void)
 	size_t n = 1 + property_size(8 * MX_MIB);
 	size_t align = property_one_in(2) ? 1 : (size_t)1 <<
 	    property_below(25);
-	bool zero = false;
+	bool wanted = property_one_in(3);
+	bool zero = wanted;
 	struct mx_span *s;
 
 	if (property_one_in(8))
@@ -126,7 +126,9 @@ random_take(void)
 		expect_excuse(refused);
 		return;
 	}
-	add(s, is_small ? 0 : n, zero);
+	expect(is_small || zero || !wanted);
+	add(s, is_small ? 0 : n, is_small || !zero ? 0 :
+	    wanted ? n : (size_t)s->pages << MX_PAGE_SHIFT);
 	expect(is_small || s->bytes == n);
 	expect(is_small || mx_is_aligned((uintptr_t)s->base, align));
 	if (is_small)
@@ -251,13 +253,13 @@ END_TEST
 static void
 work_large(void)
 {
-	bool zero;
+	bool zero = false;
 	struct mx_span *s = mx_heap_take_large(5 * MX_MIB, MX_PAGE, &zero);
 	struct live *l = &lives[n_lives];
 
 	if (s == NULL)
 		return;
-	add(s, 5 * MX_MIB, zero);
+	add(s, 5 * MX_MIB, zero ? 5 * MX_MIB : 0);
 	if (mx_heap_resize(s, 9 * MX_MIB)) {
 		used += s->pages - l->pages;
 		l->pages = s->pages;
@@ -272,16 +274,16 @@ static void
 work(void)
 {
 	struct mx_span *s;
-	bool zero;
+	bool zero = false;
 
 	s = mx_heap_take_small(7);
 	if (s != NULL)
-		add(s, 0, false);
+		add(s, 0, 0);
 	work_large();
 	(void)mx_heap_trim();
 	s = mx_heap_take_large(30 * MX_MIB, 2 * MX_MIB, &zero);
 	if (s != NULL)
-		add(s, 30 * MX_MIB, zero);
+		add(s, 30 * MX_MIB, zero ? 30 * MX_MIB : 0);
 	expect_eq(mx_heap_account.used, used);
 	expect_eq(mx_heap_account.large_bytes, large_bytes);
 	expect_heap();

@@ -443,7 +443,7 @@ START_TEST(test_background)
 {
 	struct mx_cache *cache;
 	struct mx_span *s;
-	bool zero;
+	bool zero = false;
 
 	set_options("background_thread:true,decay_ms:1000");
 	mx_process_start();

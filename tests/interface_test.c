@@ -137,6 +137,23 @@ test_calloc(void)
 		}
 }
 
+/* A dirty page must not make all of a large block be written.  */
+static void
+test_calloc_untouched(void)
+{
+	size_t n = 64 * PLAIN_MIB, before, after;
+	char *p = p_malloc(PLAIN_MIB);
+
+	memset(p, 7, PLAIN_MIB);
+	p_free(p);
+	before = plain_rss();
+	p = p_calloc(1, n);
+	after = plain_rss();
+	CHECK(after < before + 8 * PLAIN_MIB);
+	CHECK(plain_zeros(p, 2 * PLAIN_MIB) == 2 * PLAIN_MIB);
+	p_free(p);
+}
+
 static void
 test_calloc_overflow(void)
 {
@@ -351,6 +368,7 @@ main(int argc, char **argv)
 	standard = argc > 1 && strcmp(argv[1], "standard") == 0;
 	test_malloc_zero();
 	test_calloc();
+	test_calloc_untouched();
 	test_calloc_overflow();
 	test_huge();
 	test_realloc_edges();
