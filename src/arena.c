@@ -18,6 +18,10 @@
 /* Under an address-space limit reservations count like memory.  */
 #define TIGHT_ARENA (8 * MX_MIB)
 
+/* From here on the system is asked before records are made: of address space that
+ * it will not back, 1 TiB has 577 MiB of them.  */
+#define ASK_MIN (1 * MX_GIB)
+
 /* The smallest arena worth its records.  */
 #define SMALLEST_ARENA (1 * MX_MIB)
 
@@ -106,13 +110,20 @@ grow_by_step(struct mx_arena *a, size_t need, size_t *got)
 	return v;
 }
 
+/* Would the system back N bytes?  */
+static bool
+is_possible(size_t n)
+{
+	return n < ASK_MIN || mx_sys_would_alloc(n);
+}
+
 void *
 mx_arena_grow(size_t n, size_t *got)
 {
 	size_t need = mx_align_up(n, page_unit());
 	struct mx_arena *a = mx_arena_list;
 
-	if (need < n) {
+	if (need < n || !is_possible(need)) {
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -138,7 +149,8 @@ mx_arena_grow_at(const void *v, size_t n, size_t *got)
 
 	for (struct mx_arena *a = mx_arena_list; a != NULL; a = a->next)
 		if (v == a->base + a->mapped && a->size - a->mapped >= need)
-			return grow_by_step(a, need, got);
+			return is_possible(need) ?
+			    grow_by_step(a, need, got) : NULL;
 	return NULL;
 }
 

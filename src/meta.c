@@ -7,8 +7,8 @@
 #include "lock.h"
 #include "sys.h"
 
-/* Taken from the system at a time: records of ten arenas' slots or a hundred
- * threads' caches.  Only what is touched costs memory.  */
+/* Taken from the system at a time: a slot with its records, or a hundred threads'
+ * caches.  Only what is touched costs memory.  */
 #define STEP MX_MIB
 
 /* What was taken from the system, newest first; lies at its own front.  */

@@ -230,6 +230,17 @@ mx_sys_alloc(size_t n)
 	return v;
 }
 
+bool
+mx_sys_would_alloc(size_t n)
+{
+	void *v;
+
+	n = mx_align_up(n, mx_sys_facts.page);
+	v = sysAllocOS(n);
+	count_call(v != NULL);
+	return v != NULL && sysFreeOS(v, n) == 0;
+}
+
 int
 mx_sys_move(void *new_, void *old, size_t n)
 {

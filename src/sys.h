@@ -71,6 +71,9 @@ int mx_sys_free(void *v, size_t n, size_t prepared, size_t ready);
 /* None -> Ready, zeroed.  NULL and errno if refused.  */
 void *mx_sys_alloc(size_t n);
 
+/* Would the system give N bytes of memory, if all goes well with their pages?  */
+bool mx_sys_would_alloc(size_t n);
+
 /* Ready pages from OLD to NEW, both Ready before and after.  0 or errno.  */
 int mx_sys_move(void *new_, void *old, size_t n);
 

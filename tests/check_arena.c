@@ -141,6 +141,21 @@ START_TEST(test_too_much)
 }
 END_TEST
 
+/* What the system would not back gets neither records nor address space.  */
+START_TEST(test_not_backed)
+{
+	size_t got, metadata = mx_meta_bytes();
+
+	fake_os_refuse(FAKE_ALLOC, 1, false);
+	errno = 0;
+	ck_assert_ptr_null(mx_arena_grow(2 * MX_GIB, &got));
+	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_ptr_null(mx_arena_list);
+	ck_assert_uint_eq(mx_meta_bytes(), metadata);
+	ck_assert_ptr_nonnull(mx_arena_grow(2 * MX_GIB, &got));
+}
+END_TEST
+
 /* Refused a GiB, it asks for less, down to what it needs.  */
 START_TEST(test_ladder)
 {
@@ -299,6 +314,7 @@ main(void)
 	tcase_add_loop_test(tc, test_first, 0, N_KERNELS);
 	tcase_add_test(tc, test_size_option);
 	tcase_add_loop_test(tc, test_too_much, 0, 4);
+	tcase_add_test(tc, test_not_backed);
 	tcase_add_loop_test(tc, test_ladder, 1, 8);
 	tcase_add_test(tc, test_last_drop);
 	tcase_add_test(tc, test_tight);

@@ -512,6 +512,22 @@ absurd_sizes(void)
 	free(kept);
 }
 
+/* More than the machine has: refused, or at least not paid for.  */
+static void
+more_than_there_is(void)
+{
+	size_t before = plain_rss();
+	void *volatile p;
+
+	if (read_proc("/proc/sys/vm/overcommit_memory", "") == 1)
+		survive_skip("vm.overcommit_memory is 1");
+	p = malloc((size_t)1 << 40);
+	if (plain_rss() > before + 16 * PLAIN_MIB)
+		survive_fail("%zu KiB for a TiB that nobody has",
+		    (plain_rss() - before) / 1024);
+	free(p);
+}
+
 static const struct survive_case cases[] = {
 	{ "limit-as", limit_as },
 	{ "limit-data", limit_data },
@@ -523,6 +539,7 @@ static const struct survive_case cases[] = {
 	{ "overcommit", overcommit },
 	{ "cgroup", cgroup },
 	{ "absurd-sizes", absurd_sizes },
+	{ "more-than-there-is", more_than_there_is },
 };
 
 SURVIVE_MAIN(cases)
