@@ -282,7 +282,8 @@ free_cold(void *p, struct mx_span *s)
 	}
 	if (!is_block("free", s, p))
 		return;
-	if (s->state == MX_SPAN_LARGE && !mx_conf.secure) {
+	/* Not "if LARGE": another thread may have freed it since.  */
+	if (s->state != MX_SPAN_SMALL && !mx_conf.secure) {
 		give_large("free", s, p);
 		return;
 	}

@@ -591,7 +591,8 @@ mx_secure_put(struct mx_cache *cache, struct mx_span *s, void *p)
 {
 	uint64_t x = secret(p);
 
-	if (s->state == MX_SPAN_LARGE)
+	/* Not "if LARGE": another thread may have freed it since.  */
+	if (s->state != MX_SPAN_SMALL)
 		put_large(s, p);
 	else
 		put_small(cache, s, p, x, get_tail(p, s->size, x));
