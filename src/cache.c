@@ -32,6 +32,16 @@
 #define CROWD           16
 #define CROWD_EACH      8
 
+/* A used-up span sleeps until one of WAKE_SHARE blocks came back, WAKE_MAX at most.
+ * If each was used again for its first block, a heap of which random blocks are
+ * replaced would go through all of its spans, a block at a time.  */
+#ifndef WAKE_SHARE
+#define WAKE_SHARE      32
+#endif
+#ifndef WAKE_MAX
+#define WAKE_MAX        16
+#endif
+
 /* The inbox of a cache without a thread takes nothing.  */
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
 
@@ -186,9 +196,9 @@ pack_chain(struct mx_span *s, struct mx_block *head, struct mx_block *tail,
 {
 	uint64_t place = (uint64_t)((char *)tail - s->base) / MX_BLOCK_ALIGN;
 
-	if ((uint32_t)out > 1)
-		head->next->travel = place << 40 | (out & 0xff) << 32 |
-		    out >> 32;
+	if (mx_span_count(out) > 1)
+		head->next->travel = place << 40 |
+		    (uint64_t)mx_span_count(out) << 32 | (uint32_t)out;
 }
 
 /* What the chain adds up to; its first two blocks get their marks back.  0: these
@@ -214,7 +224,7 @@ unpack_chain(struct mx_span *s, struct mx_block *head, bool many,
 		return 0;
 	mx_block_link(head, second, mx_block_key);
 	mx_block_link(second, second->next, mx_block_key);
-	return packed << 32 | (packed >> 32 & 0xff);
+	return packed & 0xffffffffff;
 }
 
 static bool
@@ -226,7 +236,8 @@ push_inbox(struct mx_cache *owner, struct mx_span *s, struct mx_block *head,
 	pack_chain(s, head, tail, out);
 	do {
 		if (old == CLOSED) {
-			(void)unpack_chain(s, head, (uint32_t)out > 1, &tail);
+			(void)unpack_chain(s, head, mx_span_count(out) > 1,
+			    &tail);
 			return false;
 		}
 		if (MX_UNLIKELY(old == head)) {
@@ -234,7 +245,7 @@ push_inbox(struct mx_cache *owner, struct mx_span *s, struct mx_block *head,
 			    NULL);
 			return true;
 		}
-		head->mark = (uintptr_t)old | ((uint32_t)out > 1);
+		head->mark = (uintptr_t)old | (mx_span_count(out) > 1);
 	} while (!mx_cas_weak(&owner->inbox, &old, head, RELEASE, RELAXED));
 	return true;
 }
@@ -275,7 +286,7 @@ send_pending(struct mx_cache *cache, struct mx_pending *e)
 	struct mx_span *s = e->span;
 
 	e->span = NULL;
-	cache->pending_bytes -= (uint32_t)e->out * s->size;
+	cache->pending_bytes -= mx_span_count(e->out) * s->size;
 	send_chain(cache, s, e->head, e->tail, e->out);
 }
 
@@ -425,6 +436,24 @@ make_current(struct mx_cache *cache, unsigned c, struct mx_span *s)
 	cache->head[c] = b != MX_BLOCK_END ? b : carve(s);
 }
 
+/* S sleeps no more: it is the next to be used after the others.  */
+static void
+wake(struct mx_cache *cache, struct mx_span *s)
+{
+	uint64_t out = mx_span_get_out(s);
+
+	mx_span_set_out(s, out, mx_span_count(out));
+	mx_span_unlink(&cache->asleep[s->class_], s);
+	mx_span_append(&cache->partial[s->class_], s);
+}
+
+static void
+wake_all(struct mx_cache *cache, unsigned c)
+{
+	while (cache->asleep[c].first != NULL)
+		wake(cache, cache->asleep[c].first);
+}
+
 static struct mx_span *
 take_partial(struct mx_cache *cache, unsigned c)
 {
@@ -464,6 +493,23 @@ drop_damaged(struct mx_cache *cache, unsigned c)
 	    cache);
 }
 
+/* A span of C with free blocks, from anywhere.  NULL and errno.  */
+static struct mx_span *
+next_span(struct mx_cache *cache, unsigned c)
+{
+	struct mx_span *s = take_partial(cache, c);
+
+	if (s == NULL)
+		s = mx_central_take(c, cache);
+	if (s == NULL)
+		s = take_fresh(cache, c);
+	if (s == NULL) {
+		wake_all(cache, c);
+		s = take_partial(cache, c);
+	}
+	return s;
+}
+
 void *
 mx_cache_refill(struct mx_cache *cache, unsigned c)
 {
@@ -481,11 +527,7 @@ mx_cache_refill(struct mx_cache *cache, unsigned c)
 				cache->span[c] = NULL;
 				mx_central_give_full(s, cache);
 			}
-			s = take_partial(cache, c);
-			if (s == NULL)
-				s = mx_central_take(c, cache);
-			if (s == NULL)
-				s = take_fresh(cache, c);
+			s = next_span(cache, c);
 			if (s == NULL)
 				return NULL;
 			make_current(cache, c, s);
@@ -507,6 +549,11 @@ mx_cache_event(struct mx_cache *cache, struct mx_span *s)
 		s->out = MX_SPAN_MANY;
 		return;
 	}
+	if (s->bias > 1)
+		wake(cache, s);
+	/* Not so when it was woken, or when a block came back twice.  */
+	if (mx_span_get_out(s) != 0)
+		return;
 	/* The last block came back.  One empty span per class stays, so that a
 	 * loop across a span's end does not take and give pages each time;
 	 * not where there are many threads.  */
@@ -538,9 +585,16 @@ mx_cache_holds(const struct mx_cache *cache, const struct mx_span *s,
 static bool
 adopt(struct mx_cache *cache, struct mx_span *s)
 {
+	uint32_t n = mx_min(s->blocks / WAKE_SHARE, WAKE_MAX);
+
 	if (!mx_central_adopt(s, cache))
 		return false;
-	mx_span_append(&cache->partial[s->class_], s);
+	if (n > 1 && s->local == MX_BLOCK_END && !is_crowded()) {
+		mx_span_set_out(s, mx_span_get_out(s), n);
+		mx_span_append(&cache->asleep[s->class_], s);
+	} else {
+		mx_span_append(&cache->partial[s->class_], s);
+	}
 	return true;
 }
 
@@ -570,13 +624,15 @@ __attribute__((no_sanitize("thread")))
 static bool
 completes(const struct mx_span *s, uint32_t n)
 {
-	return mx_load(&s->owner, RELAXED) == NULL && n == s->left;
+	return mx_load(&s->owner, RELAXED) == NULL &&
+	    n == mx_span_get_left(s);
 }
 
 MX_NOINLINE static void
 add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 {
 	struct mx_pending *e = &cache->pending[hash(s)];
+	uint32_t n;
 
 	if (MX_UNLIKELY(e->span != s))
 		begin_pending(cache, e, s);
@@ -590,9 +646,8 @@ add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 	e->head = b;
 	e->out += mx_span_unit((size_t)((char *)b - s->base));
 	cache->pending_bytes += s->size;
-	if ((uint32_t)e->out >= PENDING_MAX ||
-	    (uint32_t)e->out * s->size >= PENDING_BYTES ||
-	    completes(s, (uint32_t)e->out))
+	n = mx_span_count(e->out);
+	if (n >= PENDING_MAX || n * s->size >= PENDING_BYTES || completes(s, n))
 		send_pending(cache, e);
 	else if (cache->pending_bytes >= mx_load(&pending_most, RELAXED))
 		send_all_pending(cache);
@@ -695,7 +750,8 @@ flush_head(struct mx_cache *cache, unsigned c)
 	cache->room[c] = 0;
 	if (current != NULL) {
 		current->list = &current->local;
-		current->out = mx_span_all_out(current);
+		mx_span_set_out(current, mx_span_all_out(current),
+		    current->carved);
 	}
 	while ((b = mx_cache_take(cache, c)) != NULL) {
 		s = mx_pagemap_get(b);
@@ -719,9 +775,11 @@ mx_cache_flush(struct mx_cache *cache)
 		flush_head(cache, c);
 	send_all_pending(cache);
 	drain_inbox(cache);
-	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++) {
+		wake_all(cache, c);
 		while ((s = take_partial(cache, c)) != NULL)
 			mx_central_give(s);
+	}
 }
 
 void

@@ -53,6 +53,9 @@ struct mx_cache {
 	/* Owned spans with free blocks on their local lists, oldest first.  */
 	struct mx_span_queue partial[MX_CLASS_COUNT];
 
+	/* Owned spans that sleep: few of their blocks came back so far.  */
+	struct mx_span_queue asleep[MX_CLASS_COUNT];
+
 	/* Blocks of other owners that may still join head[c] before the next
 	 * refill.  The others go home: a thread that kept them all would free
 	 * foreign blocks for ever (larson: 1.8 times the time).  */

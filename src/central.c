@@ -100,7 +100,7 @@ mx_central_give(struct mx_span *s)
 
 	mx_lock(&k->lock);
 	mx_store(&s->home, NULL, RELAXED);
-	empty = s->out == 0;
+	empty = mx_span_get_out(s) == 0;
 	if (!empty) {
 		mx_store(&s->owner, NULL, RELAXED);
 		if (s->local != MX_BLOCK_END || s->carved < s->blocks)
@@ -128,7 +128,8 @@ mx_central_push(struct mx_span *s, struct mx_block *head,
 		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", head, s, NULL);
 		return true;
 	}
-	empty = mx_span_push_chain(s, head, tail, out);
+	(void)mx_span_push_chain(s, head, tail, out);
+	empty = mx_span_get_out(s) == 0;
 	if (empty && s->listed)
 		unlist(k, s);
 	else if (!empty && !s->listed)

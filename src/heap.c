@@ -452,7 +452,7 @@ mx_heap_take_small(unsigned c)
 		s->owner = NULL;
 		s->list = &s->local;
 		s->local = MX_BLOCK_END;
-		s->out = 0;
+		mx_span_set_out(s, 0, 0);
 		s->class_ = (uint8_t)c;
 		s->listed = false;
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
@@ -502,7 +502,7 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 		s->local = MX_BLOCK_END;
 		s->class_ = MX_CLASS_COUNT;     /* no size has it */
 		s->listed = false;
-		s->out = 1;
+		mx_span_set_out(s, mx_span_unit(0), 1);
 		s->carved = s->blocks = 1;
 		s->size = 0;
 		mx_store(&s->home, NULL, RELAXED);

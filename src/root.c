@@ -68,4 +68,5 @@ const struct mx_root memaix_root = {
 	.window_base = { MX_ADDRESS_BASE },
 #endif
 	.end = MX_BLOCK_END,
+	.span_bias = offsetof(struct mx_span, bias),
 };

@@ -16,7 +16,7 @@
 
 /* Raised when a field changes its meaning or place; new fields come last and
  * raise only `size'.  */
-#define MX_ROOT_VERSION 2
+#define MX_ROOT_VERSION 3
 
 struct mx_root {
 	char magic[8];
@@ -52,6 +52,7 @@ struct mx_root {
 	/* Windows of the address space, one after the other in the map.  */
 	uint16_t window_bits, window_count;
 	uint64_t window_base[3];
+	uint16_t span_bias;
 };
 
 extern const struct mx_root memaix_root MX_EXPORT;

@@ -20,8 +20,11 @@
  * This file moves blocks and says what the move meant.  It must not know
  * threads, classes' queues, page maps or the system.
  *
+ * An owned span of which only a few blocks came back so far may sleep: it is in no
+ * queue that malloc takes from.
+ *
  * Invariant of a span that is not current:
- *   left == carved - blocks on `local' == blocks not seen back yet,
+ *   left + bias == carved - blocks on `local' == blocks not seen back yet,
  * and `offsets' is the sum of their offsets.  Were `left' alone counted, a block
  * freed twice would let the span go while another one of it is in use.
  *
@@ -116,13 +119,14 @@ struct mx_span {
 		uint64_t out;   /* owner: both of these as one number */
 		struct {
 #if MX_BIG_ENDIAN
-			uint32_t offsets, left;
-#else
 			uint32_t left, offsets;
+#else
+			uint32_t offsets, left;
 #endif
 		};
 	};
 	uint32_t carved;        /* owner: blocks [0, carved) were ever free */
+	uint32_t bias;          /* owner: what `left' is too low by */
 
 	/* A queue's links: owner's partial queue, central's list, or one of
 	 * the heap's bins.  Whoever has the span in a queue owns them.  */
@@ -144,14 +148,23 @@ struct mx_span_queue {
 };
 
 /* `out' of a current span: so many frees may pass before anyone looks.  */
-#define MX_SPAN_MANY ((uint64_t)1 << 62 | (uint32_t)1 << 30)
+#define MX_SPAN_MANY ((uint64_t)1 << 62)
 
-/* What the block at OFFSET adds to `out' while it is handed out.  The sum of
- * offsets may wrap around (spans of OS pages of 16 MiB), the count never does.  */
+/* What the block at OFFSET adds to `out' while it is handed out: one to the count in
+ * the upper half.  The sum below reaches 2^32 only in spans that OS pages of 16 MiB
+ * make large; there the count is up to 128 of a million too high before the last
+ * block comes.  */
 MX_INLINE uint64_t
 mx_span_unit(size_t offset)
 {
-	return (uint64_t)offset << 32 | 1;
+	return (uint64_t)1 << 32 | (uint64_t)offset / MX_BLOCK_ALIGN;
+}
+
+/* How many blocks OUT, a sum of units, stands for.  */
+MX_INLINE uint32_t
+mx_span_count(uint64_t out)
+{
+	return (uint32_t)(out >> 32);
 }
 
 /* `out' when every carved block is handed out.  */
@@ -160,9 +173,41 @@ mx_span_all_out(const struct mx_span *s)
 {
 	uint64_t n = s->carved;
 
-	if (!MX_CHECKS)
-		return n;
-	return n == 0 ? 0 : n * (n - 1) / 2 * s->size << 32 | n;
+	if (!MX_CHECKS || n == 0)
+		return n << 32;
+	return (n << 32) + n * (n - 1) / 2 * (s->size / MX_BLOCK_ALIGN);
+}
+
+/* The sum of the units of S's blocks that are handed out.  */
+static inline uint64_t
+mx_span_get_out(const struct mx_span *s)
+{
+	return s->out + ((uint64_t)s->bias << 32);
+}
+
+/* How many they are.  */
+MX_INLINE uint32_t
+mx_span_get_left(const struct mx_span *s)
+{
+	return s->left + s->bias;
+}
+
+/* Owner only.  The sum becomes OUT, and the count runs out when N >= 1 blocks have
+ * come back.  */
+static inline void
+mx_span_set_out(struct mx_span *s, uint64_t out, uint32_t n)
+{
+	s->bias = mx_span_count(out) - n + 1;
+	s->out = out - ((uint64_t)s->bias << 32);
+}
+
+/* Owner only.  Blocks whose units' sum is OUT came back; true: the count ran out.
+ * With the bias that is a borrow, so that a free has one test for the last block
+ * and for the one that wakes a span.  */
+MX_INLINE bool
+mx_span_count_down(struct mx_span *s, uint64_t out)
+{
+	return __builtin_sub_overflow(s->out, out, &s->out);
 }
 
 /* With magic = 2^64 / d rounded down, plus 1, and e = magic * d - 2^64, which is
@@ -214,15 +259,15 @@ mx_span_push(struct mx_span *s, void *p, uintptr_t key)
 	if (!MX_CHECKS) {
 		b->next = next;
 		*list = b;
-		return MX_UNLIKELY(--s->left == 0) ? MX_SPAN_LAST :
-		    MX_SPAN_PUSHED;
+		return MX_UNLIKELY(mx_span_count_down(s,
+		    (uint64_t)1 << 32)) ? MX_SPAN_LAST : MX_SPAN_PUSHED;
 	}
 	if (MX_UNLIKELY(!mx_span_is_start(s, offset) || next == b))
 		return MX_SPAN_MISUSE;
 	mx_block_link(b, next, key);
 	*list = b;
-	s->out -= mx_span_unit(offset);
-	return MX_UNLIKELY(s->out == 0) ? MX_SPAN_LAST : MX_SPAN_PUSHED;
+	return MX_UNLIKELY(mx_span_count_down(s, mx_span_unit(offset))) ?
+	    MX_SPAN_LAST : MX_SPAN_PUSHED;
 }
 
 /* Owner, or holder of the lock of the class.  Put a chain of blocks back, HEAD to
@@ -231,13 +276,11 @@ static inline bool
 mx_span_push_chain(struct mx_span *s, struct mx_block *head,
     struct mx_block *tail, uint64_t out)
 {
-	mx_assert(s->list != &s->local || s->left >= (uint32_t)out);
+	mx_assert(s->list != &s->local ||
+	    mx_span_get_left(s) >= mx_span_count(out));
 	mx_block_link(tail, *s->list, mx_block_key);
 	*s->list = head;
-	if (!MX_CHECKS)
-		return (s->left -= (uint32_t)out) == 0;
-	s->out -= out;
-	return s->out == 0;
+	return mx_span_count_down(s, MX_CHECKS ? out : out >> 32 << 32);
 }
 
 /* Index of the block that holds the byte at OFFSET from the span's base.  */

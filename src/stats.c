@@ -42,7 +42,8 @@ __attribute__((no_sanitize("thread")))
 static void
 tally_small(struct tally *t, const struct mx_span *s)
 {
-	uint32_t left = mx_load(&s->left, RELAXED);
+	uint32_t left = mx_load(&s->left, RELAXED) +
+	    mx_load(&s->bias, RELAXED);
 	uint32_t carved = mx_load(&s->carved, RELAXED);
 
 	t->spans++;
@@ -107,16 +108,13 @@ count_list(const struct mx_block *b, unsigned c)
 	return n;
 }
 
-/* Half of a word that its owner may change meanwhile: not even 32-bit machines need
- * a library to read that at once.  */
+/* How many blocks the sum of units OUT stands for, which its owner may change
+ * meanwhile: not even 32-bit machines need a library to read half of it at once.  */
 __attribute__((no_sanitize("thread")))
 static uint32_t
-low_half(const uint64_t *v)
+count_of(const uint64_t *out)
 {
-	const uint16_t one = 1;
-	bool big = *(const unsigned char *)&one == 0;
-
-	return mx_load((const uint32_t *)v + big, RELAXED);
+	return mx_load((const uint32_t *)out + !MX_BIG_ENDIAN, RELAXED);
 }
 
 __attribute__((no_sanitize("thread")))
@@ -134,7 +132,7 @@ walk_cache(struct walk *w, const struct mx_cache *cache)
 		const struct mx_span *s = mx_load(&e->span, RELAXED);
 
 		if (s != NULL)
-			w->tally[s->class_].cached += low_half(&e->out);
+			w->tally[s->class_].cached += count_of(&e->out);
 	}
 }
 

@@ -177,7 +177,7 @@ START_TEST(test_event_of_current)
 	void *p = take(cache, CLASS);
 	struct mx_span *s = cache->span[CLASS];
 
-	s->out = mx_span_unit(0);
+	mx_span_set_out(s, mx_span_unit(0), 1);
 	put(cache, p);
 	ck_assert_uint_eq(s->out, MX_SPAN_MANY);
 	ck_assert_ptr_eq(cache->span[CLASS], s);
@@ -185,7 +185,8 @@ START_TEST(test_event_of_current)
 }
 END_TEST
 
-/* A span that was used up comes home with the first block.  */
+/* A span that was used up comes home with the first block, and is used again when 16
+ * of 512 have come.  */
 START_TEST(test_adopt)
 {
 	struct mx_cache *cache = new_cache();
@@ -194,14 +195,67 @@ START_TEST(test_adopt)
 	take_many(cache, 512 + 1);
 	s = mx_pagemap_get(blocks[0]);
 	ck_assert_ptr_null(s->owner);
-	put(cache, blocks[0]);
-	ck_assert_ptr_eq(s->owner, cache);
+	for (size_t i = 0; i < 16; i++) {
+		ck_assert_ptr_null(cache->partial[CLASS].first);
+		put(cache, blocks[i]);
+		ck_assert_ptr_eq(s->owner, cache);
+		ck_assert_uint_eq(mx_span_get_left(s), 511 - i);
+		ck_assert_ptr_eq(s->local, blocks[i]);
+	}
+	ck_assert_ptr_null(cache->asleep[CLASS].first);
 	ck_assert_ptr_eq(cache->partial[CLASS].first, s);
-	ck_assert_uint_eq(s->left, 511);
-	ck_assert_ptr_eq(s->local, blocks[0]);
 	/* When the current one is empty, it is current again.  */
 	while (cache->span[CLASS] != s)
 		ck_assert_ptr_nonnull(take(cache, CLASS));
+	expect_heap();
+}
+END_TEST
+
+/* Large blocks, of which a span has few, do not wait.  */
+START_TEST(test_no_sleep)
+{
+	unsigned c = mx_class_of(8192);
+	struct mx_cache *cache = new_cache();
+	size_t n = 0;
+	void *p = take(cache, c);
+	struct mx_span *s = cache->span[c];
+
+	while (cache->span[c] == s && n++ < 100)
+		(void)take(cache, c);
+	put(cache, p);
+	ck_assert_ptr_eq(cache->partial[c].first, s);
+	mx_cache_flush(cache);
+	expect_heap();
+}
+END_TEST
+
+/* Spans that sleep serve before a request fails, and go back with their thread.  */
+START_TEST(test_asleep)
+{
+	struct mx_cache *cache = new_cache();
+	size_t n;
+
+	take_many(cache, MANY);
+	for (n = 0; n < MANY / 512; n++)
+		put(cache, blocks[n * 512]);
+	ck_assert_ptr_nonnull(cache->asleep[CLASS].first);
+	fake_os_refuse(FAKE_ANY, 1, true);
+	for (size_t i = 0; i < n; i++) {
+		void *p;
+
+		do
+			p = take(cache, CLASS);
+		while (p != NULL && p != blocks[0]);
+		if (i == 0)
+			ck_assert_ptr_eq(p, blocks[0]);
+	}
+	ck_assert_ptr_null(cache->asleep[CLASS].first);
+	fake_os_refuse_nothing();
+	put(cache, blocks[1]);
+	ck_assert_ptr_nonnull(cache->asleep[CLASS].first);
+	mx_cache_flush(cache);
+	ck_assert_ptr_null(cache->asleep[CLASS].first);
+	ck_assert_ptr_null(mx_pagemap_get(blocks[1])->owner);
 	expect_heap();
 }
 END_TEST
@@ -320,6 +374,8 @@ main(void)
 	tcase_add_test(tc, test_crowd);
 	tcase_add_test(tc, test_event_of_current);
 	tcase_add_test(tc, test_adopt);
+	tcase_add_test(tc, test_no_sleep);
+	tcase_add_test(tc, test_asleep);
 	tc = add_case(s, "life");
 	tcase_add_test(tc, test_pool);
 	tcase_add_test(tc, test_orphans);

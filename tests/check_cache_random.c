@@ -138,13 +138,13 @@ expect_balance(void)
 		expect(s->owner == NULL && s->list == &s->local);
 		if (in_span[number(s)] == 0)
 			continue;
-		expect_eq(s->left, in_span[number(s)]);
+		expect_eq(mx_span_get_left(s), in_span[number(s)]);
 		for (struct mx_block *b = s->local; b != MX_BLOCK_END; b = b->next) {
 			expect(mx_span_is_block(s, b));
 			count++;
 		}
-		expect_eq(s->left, s->carved - count);
-		expect(s->listed == (s->left < s->blocks));
+		expect_eq(mx_span_get_left(s), s->carved - count);
+		expect(s->listed == (mx_span_get_left(s) < s->blocks));
 		in_span[number(s)] = 0;
 	}
 }

@@ -25,8 +25,8 @@ count_pending(const struct mx_cache *cache)
 	for (size_t i = 0; i < MX_CACHE_PENDING; i++)
 		if (cache->pending[i].span != NULL) {
 			expect_eq(count_list(cache->pending[i].head),
-			    (uint32_t)cache->pending[i].out);
-			n += (uint32_t)cache->pending[i].out;
+			    mx_span_count(cache->pending[i].out));
+			n += mx_span_count(cache->pending[i].out);
 		}
 	return n;
 }
@@ -146,7 +146,7 @@ START_TEST(test_remote_unowned)
 		put(b, blocks[i]);
 	mx_cache_flush(b);
 	ck_assert(s->listed);
-	ck_assert_uint_eq(s->left, 512 - 200);
+	ck_assert_uint_eq(mx_span_get_left(s), 512 - 200);
 	ck_assert_ptr_nonnull(take(b, CLASS));
 	ck_assert_ptr_eq(s->owner, b);
 	for (size_t i = 200; i < 513; i++)

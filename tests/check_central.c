@@ -22,7 +22,7 @@ make_span(uint32_t n)
 	expect(s != NULL && n <= s->blocks);
 	s->owner = &a;
 	mx_span_set_carved(s, n);
-	s->out = mx_span_all_out(s);
+	mx_span_set_out(s, mx_span_all_out(s), s->carved);
 	return s;
 }
 
@@ -65,7 +65,7 @@ START_TEST(test_give_and_take)
 	ck_assert_ptr_eq(mx_central_take(CLASS, &b), s);
 	ck_assert_ptr_eq(s->owner, &b);
 	ck_assert(!s->listed);
-	ck_assert_uint_eq(s->left, 3);
+	ck_assert_uint_eq(mx_span_get_left(s), 3);
 	ck_assert_ptr_null(mx_central_take(CLASS, &a));
 	expect_heap();
 }
@@ -113,7 +113,7 @@ START_TEST(test_give_used_up)
 	struct mx_span *s = make_span(0);
 
 	mx_span_set_carved(s, s->blocks);
-	s->out = mx_span_all_out(s);
+	mx_span_set_out(s, mx_span_all_out(s), s->carved);
 	mx_central_give(s);
 	ck_assert(!s->listed);
 	ck_assert_ptr_null(mx_central_take(CLASS, &b));
@@ -121,7 +121,7 @@ START_TEST(test_give_used_up)
 	ck_assert(s->listed);
 	ck_assert_ptr_eq(mx_central_take(CLASS, &b), s);
 	ck_assert_ptr_eq(s->local, block(s, 7));
-	ck_assert_uint_eq(s->left, s->blocks - 1);
+	ck_assert_uint_eq(mx_span_get_left(s), s->blocks - 1);
 }
 END_TEST
 
@@ -137,7 +137,7 @@ START_TEST(test_give_full)
 	ck_assert_ptr_eq(s->home, &a);
 	ck_assert_ptr_eq(s->list, &s->local);
 	ck_assert_ptr_eq(s->local, MX_BLOCK_END);
-	ck_assert_uint_eq(s->left, s->blocks);
+	ck_assert_uint_eq(mx_span_get_left(s), s->blocks);
 	ck_assert(!s->listed);
 	/* All blocks, in two parts.  */
 	ck_assert(push(s, 0, 100));
@@ -166,7 +166,7 @@ START_TEST(test_push_into_owned)
 	struct mx_span *s = make_span(3);
 
 	ck_assert(!push(s, 0, 2));
-	ck_assert_uint_eq(s->left, 3);
+	ck_assert_uint_eq(mx_span_get_left(s), 3);
 	ck_assert_ptr_eq(s->local, MX_BLOCK_END);
 	ck_assert_ptr_eq(s->owner, &a);
 }
@@ -183,7 +183,7 @@ START_TEST(test_push_order)
 	ck_assert_ptr_eq(s->local->next, block(s, 0));
 	ck_assert_ptr_eq(s->local->next->next, block(s, 1));
 	ck_assert_ptr_eq(s->local->next->next->next, MX_BLOCK_END);
-	ck_assert_uint_eq(s->left, 2);
+	ck_assert_uint_eq(mx_span_get_left(s), 2);
 	/* It is in the list once.  */
 	ck_assert_ptr_eq(mx_central_take(CLASS, &b), s);
 	ck_assert_ptr_null(mx_central_take(CLASS, &b));

@@ -50,7 +50,7 @@ START_TEST(test_small)
 		ck_assert_uint_eq(s->class_, c);
 		ck_assert_uint_eq(s->size, size);
 		ck_assert_uint_eq(s->blocks, (pages << MX_PAGE_SHIFT) / size);
-		ck_assert_uint_eq(s->carved | s->left | s->listed, 0);
+		ck_assert_uint_eq(s->carved | mx_span_get_left(s) | s->listed, 0);
 		ck_assert_int_eq(s->state, MX_SPAN_SMALL);
 		ck_assert_ptr_null(s->owner);
 		ck_assert_ptr_null(s->home);

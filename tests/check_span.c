@@ -33,7 +33,7 @@ make_span(unsigned c, uint32_t n)
 	span.local = MX_BLOCK_END;
 	span.list = &span.local;
 	mx_span_set_carved(&span, n);
-	span.out = mx_span_all_out(&span);
+	mx_span_set_out(&span, mx_span_all_out(&span), span.carved);
 }
 
 static struct mx_block *
@@ -66,10 +66,10 @@ START_TEST(test_push)
 	make_span(3, 3);
 	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
 	ck_assert_int_eq(push(0), MX_SPAN_PUSHED);
-	ck_assert_uint_eq(span.left, 1);
-	ck_assert_uint_eq(span.offsets, 2 * span.size);
+	ck_assert_uint_eq(mx_span_get_left(&span), 1);
+	ck_assert_uint_eq(span.offsets, 2 * span.size / MX_BLOCK_ALIGN);
 	ck_assert_int_eq(push(2), MX_SPAN_LAST);
-	ck_assert_uint_eq(span.out, 0);
+	ck_assert_uint_eq(mx_span_get_out(&span), 0);
 	ck_assert_ptr_eq(span.local, block(2));
 	ck_assert_ptr_eq(block(2)->next, block(0));
 	ck_assert_ptr_eq(block(0)->next, block(1));
@@ -87,7 +87,7 @@ START_TEST(test_push_misuse)
 		if (i % span.size != 0)
 			expect_eq(mx_span_push(&span, memory + i,
 			    mx_block_key), MX_SPAN_MISUSE);
-	ck_assert_uint_eq(span.left, 2);
+	ck_assert_uint_eq(mx_span_get_left(&span), 2);
 	ck_assert_ptr_eq(span.local, block(1));
 	ck_assert_ptr_eq(block(1)->next, MX_BLOCK_END);
 }
@@ -100,9 +100,39 @@ START_TEST(test_push_twice)
 	make_span(_i, 3);
 	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
 	ck_assert_int_eq(push(0), MX_SPAN_PUSHED);
-	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
-	ck_assert_uint_eq(span.left, 0);
-	ck_assert_uint_ne(span.out, 0);
+	ck_assert_int_eq(push(1), MX_SPAN_LAST);
+	ck_assert_uint_eq(mx_span_get_left(&span), 0);
+	ck_assert_uint_ne(mx_span_get_out(&span), 0);
+}
+END_TEST
+
+/* The count runs out when as many came back as it was told, one by one or in chains,
+ * whichever they are; and the sum says all the time what is missing.  */
+START_TEST(test_count_down)
+{
+	const size_t n = 40, stop = (size_t)_i + 1;
+	uint64_t sum;
+
+	make_span(0, (uint32_t)n);
+	sum = mx_span_all_out(&span);
+	mx_span_set_out(&span, sum, (uint32_t)stop);
+	for (size_t k = 0; k < stop - 1; k++) {
+		size_t i = (k * 7 + stop) % n;
+
+		ck_assert_int_eq(push(i), MX_SPAN_PUSHED);
+		sum -= mx_span_unit(i * span.size);
+		ck_assert_uint_eq(mx_span_get_out(&span), sum);
+		ck_assert_uint_eq(mx_span_get_left(&span), n - 1 - k);
+	}
+	ck_assert_int_eq(push(((stop - 1) * 7 + stop) % n), MX_SPAN_LAST);
+	ck_assert_uint_eq(mx_span_get_left(&span), n - stop);
+
+	make_span(0, (uint32_t)n);
+	mx_span_set_out(&span, mx_span_all_out(&span), (uint32_t)stop);
+	if (stop > 1)
+		ck_assert(!push_chain(0, stop - 1));
+	ck_assert(push_chain(stop - 1, n));
+	ck_assert_uint_eq(mx_span_get_out(&span), 0);
 }
 END_TEST
 
@@ -136,7 +166,7 @@ START_TEST(test_push_elsewhere)
 	ck_assert(!push_chain(1, 2));
 	ck_assert_ptr_eq(head, block(1));
 	ck_assert_ptr_eq(head->next, block(0));
-	span.out = mx_span_unit(2 * span.size);
+	mx_span_set_out(&span, mx_span_unit(2 * span.size), 1);
 	ck_assert_int_eq(push(2), MX_SPAN_LAST);
 }
 END_TEST
@@ -146,7 +176,7 @@ START_TEST(test_push_chain)
 	make_span(0, 6);
 	ck_assert_int_eq(push(5), MX_SPAN_PUSHED);
 	ck_assert(push_chain(0, 5));
-	ck_assert_uint_eq(span.out, 0);
+	ck_assert_uint_eq(mx_span_get_out(&span), 0);
 	ck_assert_ptr_eq(span.local, block(0));
 	ck_assert_ptr_eq(block(4)->next, block(5));
 	ck_assert_ptr_eq(block(5)->next, MX_BLOCK_END);
@@ -279,6 +309,7 @@ main(void)
 	tcase_add_test(tc, test_push);
 	tcase_add_loop_test(tc, test_push_misuse, 0, MX_CLASS_COUNT);
 	tcase_add_loop_test(tc, test_push_twice, 0, MX_CLASS_COUNT);
+	tcase_add_loop_test(tc, test_count_down, 0, 40);
 	tcase_add_test(tc, test_marks);
 	tcase_add_test(tc, test_push_elsewhere);
 	tcase_add_test(tc, test_push_chain);
