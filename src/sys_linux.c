@@ -197,24 +197,50 @@ sysResidentOS(void *v, size_t n)
 	return resident;
 }
 
-/* glibc keeps a thread's descriptor, which pthread_self points to, above its
- * stack; the first thread's stack ends at a name of the dynamic loader's.  */
+/* Where the first thread's stack ends, by a name of the dynamic loader's.  */
 extern void *__libc_stack_end __attribute__((weak));
+
+/* The kernel puts no mapping nearer to that end unless it is told an address.  */
+#define FIRST_STACK     (128 * MX_MIB)
 
 /* glibc 2.35; looks an object up without a lock.  */
 struct dl_find_object;
 extern int _dl_find_object(void *, struct dl_find_object *)
     __attribute__((weak));
 
+/* Asks for memory, so it is called only where little else speaks against it.  */
 static bool
-on_stack(const void *p)
+on_thread_stack(uintptr_t p, uintptr_t frame)
 {
-	uintptr_t top = (uintptr_t)pthread_self();
+	pthread_attr_t attr;
+	void *v;
+	size_t n;
+	bool is;
 
-	if (&__libc_stack_end != NULL && getpid() == syscall(SYS_gettid))
-		top = (uintptr_t)__libc_stack_end;
-	return (uintptr_t)p >= (uintptr_t)__builtin_frame_address(0) &&
-	    (uintptr_t)p < top;
+	/* glibc keeps a thread's descriptor, which this points to, above its
+	 * stack.  */
+	if (p >= (uintptr_t)pthread_self() ||
+	    pthread_getattr_np(pthread_self(), &attr) != 0)
+		return false;
+	is = pthread_attr_getstack(&attr, &v, &n) == 0 &&
+	    frame - (uintptr_t)v < n && p - (uintptr_t)v < n;
+	(void)pthread_attr_destroy(&attr);
+	return is;
+}
+
+/* Code can run on stacks of the program's making: coroutines, signal handlers.  What
+ * lies above these is anything.  */
+static bool
+on_stack(uintptr_t p)
+{
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t end = &__libc_stack_end == NULL ? 0 :
+	    (uintptr_t)__libc_stack_end;
+
+	if (p < frame)
+		return false;
+	return end - frame < FIRST_STACK ? p < end :
+	    on_thread_stack(p, frame);
 }
 
 enum mx_where
@@ -224,17 +250,18 @@ sysWhereOS(const void *p)
 	uint64_t found[32];             /* struct dl_find_object is 64 bytes */
 	unsigned char vec[16];
 	int saved = errno;
-	bool unmapped;
+	bool is = on_stack((uintptr_t)p);
 
-	if (on_stack(p))
+	errno = saved;
+	if (is)
 		return MX_WHERE_STACK;
 	if (_dl_find_object != NULL && _dl_find_object((void *)(uintptr_t)p,
 	    (struct dl_find_object *)(void *)found) == 0)
 		return MX_WHERE_STATIC;
-	unmapped = mincore((void *)page, 1, vec) != 0 &&
+	is = mincore((void *)page, 1, vec) != 0 &&
 	    (errno == ENOMEM || errno == EINVAL);
 	errno = saved;
-	return unmapped ? MX_WHERE_UNMAPPED : MX_WHERE_UNKNOWN;
+	return is ? MX_WHERE_UNMAPPED : MX_WHERE_UNKNOWN;
 }
 
 void

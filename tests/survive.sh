@@ -73,7 +73,9 @@ run_all()
 		set -- "$programs/$program"
 		[ $program = loads ] && set -- "$@" dlopen-loop \
 		    dlopen-threads foreign-libc foreign-deepbind \
-		    foreign-threads early-threads early-forks takes-nothing
+		    foreign-threads foreign-coroutine \
+		    foreign-signal-stack foreign-fork-in-thread \
+		    early-threads early-forks takes-nothing
 		with "$lib" "$@"
 	done
 	if [ -z "${table-}" ] && [ "$lib" = "${LIBMEMAIX-}" ]; then

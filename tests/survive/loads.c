@@ -9,7 +9,9 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <ucontext.h>
 
 static void *
 open_plugin(int mode)
@@ -275,6 +277,120 @@ early_forks(void)
 	run_early("forks");
 }
 
+/* Other stacks than the thread's, above which anything may lie: pages of libc's on
+ * both sides.  */
+static void *others[40];
+
+static void
+free_others(void)
+{
+	for (int i = 0; i < 40; i++) {
+		free(others[i]);
+		others[i] = NULL;
+	}
+}
+
+static char *
+get_others(size_t stack)
+{
+	char *v = NULL;
+
+	for (int i = 0; i < 40; i++) {
+		others[i] = __libc_malloc(i % 2 ? 200000 : 100);
+		if (i == 20)
+			v = mmap(NULL, stack, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	}
+	if (v == MAP_FAILED)
+		survive_end(99, "no memory");
+	return v;
+}
+
+static ucontext_t outer, inner;
+
+static void
+free_in_coroutine(char *stack, size_t n)
+{
+	getcontext(&inner);
+	inner.uc_stack.ss_sp = stack;
+	inner.uc_stack.ss_size = n;
+	inner.uc_link = &outer;
+	makecontext(&inner, free_others, 0);
+	swapcontext(&outer, &inner);
+	if (others[0] != NULL)
+		survive_fail("the coroutine did not run");
+}
+
+static void *
+coroutines_in_thread(void *arg)
+{
+	static char in_bss[65536];
+
+	free_in_coroutine(get_others(1 << 20), 1 << 20);
+	(void)get_others(4096);
+	free_in_coroutine(in_bss, sizeof in_bss);
+	return arg;
+}
+
+static void
+foreign_coroutine(void)
+{
+	pthread_t t;
+
+	(void)coroutines_in_thread(NULL);
+	if (pthread_create(&t, NULL, coroutines_in_thread, NULL) != 0)
+		survive_end(99, "no thread");
+	pthread_join(t, NULL);
+}
+
+static void
+free_in_handler(int sig)
+{
+	(void)sig;
+	free_others();
+}
+
+static void
+foreign_signal_stack(void)
+{
+	struct sigaction action = { .sa_handler = free_in_handler,
+		.sa_flags = SA_ONSTACK };
+	stack_t stack = { .ss_size = 1 << 20 };
+
+	stack.ss_sp = get_others(stack.ss_size);
+	if (sigaltstack(&stack, NULL) != 0)
+		survive_end(99, "no signal stack");
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+	if (others[0] != NULL)
+		survive_fail("the handler did not run");
+}
+
+/* In the child the forking thread is the first one, on the stack it had.  */
+static void *
+fork_in_thread(void *arg)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		free_others();
+		_exit(0);
+	}
+	survive_child_ends(pid, "child");
+	return arg;
+}
+
+static void
+foreign_fork_in_thread(void)
+{
+	pthread_t t;
+
+	(void)get_others(4096);
+	if (pthread_create(&t, NULL, fork_in_thread, NULL) != 0)
+		survive_end(99, "no thread");
+	pthread_join(t, NULL);
+}
+
 /* ---- what belongs to the program stays the program's ---- */
 
 /* SURVIVE_FDS: descriptors of the program that started this one.  */
@@ -337,6 +453,9 @@ static const struct survive_case cases[] = {
 	{ "foreign-threads", foreign_threads },
 	{ "early-threads", early_threads },
 	{ "early-forks", early_forks },
+	{ "foreign-coroutine", foreign_coroutine },
+	{ "foreign-signal-stack", foreign_signal_stack },
+	{ "foreign-fork-in-thread", foreign_fork_in_thread },
 	{ "takes-nothing", takes_nothing },
 };
 
