@@ -63,10 +63,18 @@ while read -r call count; do
 done <"$tmp/one"
 [ -s "$tmp/one" ] || fail "one thread: nothing was traced"
 
-# 2. Threads, forks, all options: what is new must be on the list.
+# 2. A foreign pointer: one call for each.
+trace foreign "" "$LIBMEMAIX" foreign
+while read -r call count; do
+	[ "$call" = mincore ] && [ "$count" -le 20 ] ||
+		fail "foreign: $call, $count times"
+done <"$tmp/foreign"
+[ -s "$tmp/foreign" ] || fail "foreign: nothing was traced"
+
+# 3. Threads, forks, all options: what is new must be on the list.
 options=stats:true,stats_json:true,verbose:true,huge:true,huge_min:0
 options=$options,stats_file:$tmp/stats
-for mode in nothing one threads fork; do
+for mode in nothing one threads fork foreign; do
 	trace plain "" "" $mode
 	trace with "$options" "$LIBMEMAIX" $mode
 	cut -d ' ' -f 1 "$tmp/plain.all" >"$tmp/known"

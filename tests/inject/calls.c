@@ -1,6 +1,6 @@
 /* calls.c - a program that only allocates, between two marks, for syscalls.sh.
  *
- *   calls nothing|one|threads|fork
+ *   calls nothing|one|threads|fork|foreign
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -57,13 +57,32 @@ work(void *arg)
 	return NULL;
 }
 
+extern void *__libc_malloc(size_t);
+
+enum { FOREIGN = 20 };
+
+/* Blocks of libc's; half of them are freed by another thread.  */
+static void *foreign[2 * FOREIGN];
+
+static void *
+free_foreign(void *arg)
+{
+	for (int i = 0; i < FOREIGN; i++)
+		free(((void **)arg)[i]);
+	return NULL;
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 	pthread_t t[3];
 
+	for (int i = 0; i < 2 * FOREIGN; i++)
+		foreign[i] = __libc_malloc(100);
 	mark("begin\n");
+	if (strcmp(what, "foreign") == 0)
+		(void)free_foreign(foreign);
 	if (strcmp(what, "one") == 0)
 		(void)work((void *)1);
 	if (strcmp(what, "threads") == 0 || strcmp(what, "fork") == 0) {
@@ -85,5 +104,9 @@ main(int argc, char **argv)
 			pthread_join(t[i], NULL);
 	}
 	mark("end\n");
+	if (strcmp(what, "foreign") == 0 &&
+	    (pthread_create(t, NULL, free_foreign, foreign + FOREIGN) != 0 ||
+	    pthread_join(t[0], NULL) != 0))
+		return 99;
 	return 0;
 }
