@@ -219,11 +219,13 @@ find_next(struct mx_api_next *next)
 	*(void **)&next->usable_size = next_symbol("malloc_usable_size");
 }
 
+/* Set from the start: constructors of other libraries may run before ours.  */
+void (*mx_api_find_next)(struct mx_api_next *next) = find_next;
+
 __attribute__((constructor))
 static void
 start(void)
 {
-	mx_api_find_next = find_next;
 	mx_process_start();
 }
 

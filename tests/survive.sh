@@ -75,7 +75,8 @@ run_all()
 		    dlopen-threads foreign-libc foreign-deepbind \
 		    foreign-threads foreign-coroutine \
 		    foreign-signal-stack foreign-fork-in-thread \
-		    early-threads early-forks takes-nothing
+		    early-threads early-forks early-foreign \
+		    takes-nothing
 		with "$lib" "$@"
 	done
 	if [ -z "${table-}" ] && [ "$lib" = "${LIBMEMAIX-}" ]; then

@@ -82,6 +82,20 @@ fork_beside_threads(void)
 	survive_stop_threads(t);
 }
 
+extern void *__libc_malloc(size_t n);
+
+static void
+use_foreign(void)
+{
+	char *p = __libc_malloc(100);
+
+	p[99] = 'f';
+	p = realloc(p, 1000);
+	if (p == NULL || p[99] != 'f')
+		survive_fail("realloc lost bytes");
+	free(p);
+}
+
 __attribute__((constructor))
 static void
 construct(void)
@@ -96,6 +110,8 @@ construct(void)
 		thread_after_thread();
 	else if (strcmp(what, "forks") == 0)
 		fork_beside_threads();
+	else if (strcmp(what, "foreign") == 0)
+		use_foreign();
 	else
 		survive_end(99, "no case %s", what);
 	_exit(0);

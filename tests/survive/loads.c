@@ -277,6 +277,12 @@ early_forks(void)
 	run_early("forks");
 }
 
+static void
+early_foreign(void)
+{
+	run_early("foreign");
+}
+
 /* Other stacks than the thread's, above which anything may lie: pages of libc's on
  * both sides.  */
 static void *others[40];
@@ -453,6 +459,7 @@ static const struct survive_case cases[] = {
 	{ "foreign-threads", foreign_threads },
 	{ "early-threads", early_threads },
 	{ "early-forks", early_forks },
+	{ "early-foreign", early_foreign },
 	{ "foreign-coroutine", foreign_coroutine },
 	{ "foreign-signal-stack", foreign_signal_stack },
 	{ "foreign-fork-in-thread", foreign_fork_in_thread },
