@@ -77,32 +77,53 @@ mx_lock_hold_all(bool all)
 __thread struct mx_lock_thread mx_lock_thread
     __attribute__((tls_model("initial-exec")));
 
-/* The process whose threads may contend; 0: there was only one thread.  */
-static pid_t process;
+pid_t mx_lock_process;
+
+/* NULL: unknown.  */
+static const uint32_t *first_origin;
+static bool was_asked;
+
+MX_COLD void
+mx_lock_note_process(void)
+{
+	mx_store(&mx_lock_process, getpid(), RELAXED);
+}
+
+bool
+mx_lock_wants_origin(void)
+{
+	return !mx_load(&was_asked, RELAXED) &&
+	    !mx_swap(&was_asked, true, RELAXED);
+}
 
 void
-mx_lock_shared(void)
+mx_lock_set_origin(const uint32_t *origin)
 {
-	if (mx_load(&process, RELAXED) == 0)
-		mx_store(&process, getpid(), RELAXED);
+	mx_store(&first_origin, origin, RELEASE);
 }
 
 void
 mx_lock_forked(void)
 {
 	mx_lock_thread = (struct mx_lock_thread){ 0, false };
-	mx_store(&process, 0, RELAXED);
+	mx_store(&mx_lock_process, 0, RELAXED);
+	mx_store(&first_origin, NULL, RELAXED);
+	mx_store(&was_asked, false, RELAXED);
 }
 
-/* L's holder is in another process.  What it was doing with what L guards stays
+/* L's holder is in another process and not in this one's memory.  Where the system
+ * does not tell copies from the memory itself, the number of the process has to do.
+ * What it was doing with what L guards stays
  * half done; that is still better than to wait for ever.  */
 static bool
 is_orphan(struct mx_lock *l)
 {
+	const uint32_t *origin = mx_load(&first_origin, ACQUIRE);
 	pid_t self = getpid();
-	pid_t first = mx_load(&process, RELAXED);
+	pid_t first = mx_load(&mx_lock_process, RELAXED);
 
 	return first != 0 && first != self &&
+	    (origin == NULL || mx_load(origin, RELAXED) == 0) &&
 	    mx_swap(&l->freed_in, self, RELAXED) != self;
 }
 

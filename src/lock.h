@@ -83,9 +83,16 @@ mx_lock_is_busy(void)
 	return false;
 }
 
-static inline void
-mx_lock_shared(void)
+static inline bool
+mx_lock_wants_origin(void)
 {
+	return false;
+}
+
+static inline void
+mx_lock_set_origin(const uint32_t *origin)
+{
+	(void)origin;
 }
 
 static inline void
@@ -167,12 +174,17 @@ mx_lock_idle(void)
 	mx_lock_thread.held--;
 }
 
+/* The process whose threads may contend; 0: there was only one thread.  */
+extern pid_t mx_lock_process;
+void mx_lock_note_process(void);
+
 /* The slow half of mx_lock: somebody has it.  0 or an errno value.
  *
  * A child made by the system call alone (clone without fork's handlers) can find
  * a lock held by a thread that it does not have.  When a lock does not come for
- * a tenth of a second, and this is not the process that had threads, the lock is
- * taken by force, once for each lock.  */
+ * a tenth of a second, and this process has a copy of the memory of the one that had
+ * threads, the lock is taken by force, once for each lock.  A child of vfork has no
+ * copy: it waits.  */
 int mx_lock_wait(struct mx_lock *l);
 
 static inline void
@@ -182,6 +194,8 @@ mx_lock(struct mx_lock *l)
 
 	if (MX_LOCK_ALONE || mx_lock_thread.all)
 		return;
+	if (MX_UNLIKELY(mx_load(&mx_lock_process, RELAXED) == 0))
+		mx_lock_note_process();
 	mx_lock_busy();
 	e = pthread_mutex_trylock(&l->mutex);
 	if (MX_UNLIKELY(e != 0))
@@ -217,8 +231,10 @@ mx_lock_hold_all(bool all)
 	mx_lock_thread.all = all;
 }
 
-/* A second thread is about to use the locks of this process.  */
-void mx_lock_shared(void);
+/* ORIGIN is as from sysOriginOS, and tells whether those who hold locks are here: to
+ * be set when a second thread is about to use them.  True: now, and by you.  */
+bool mx_lock_wants_origin(void);
+void mx_lock_set_origin(const uint32_t *origin);
 
 /* In the child of a fork: the locks that this thread took for it are new.  */
 void mx_lock_forked(void);

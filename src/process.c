@@ -170,7 +170,8 @@ has_note(struct mx_cache *cache)
 static bool
 watch_thread(struct mx_cache *cache)
 {
-	mx_lock_shared();
+	if (mx_lock_wants_origin())
+		mx_lock_set_origin(sysOriginOS());
 	if (!has_note(cache))
 		return false;
 	mx_fault_watch_thread(cache);
@@ -287,7 +288,6 @@ start_background(void)
 
 	if (!mx_conf.background_thread)
 		return;
-	mx_lock_shared();
 	e = sysEveryOS(mx_max(mx_conf.decay_ms / 2, BACKGROUND_MS_MIN), tidy);
 	in_background = e == 0;
 	if (e != 0)

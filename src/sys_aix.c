@@ -285,6 +285,12 @@ sysNoHugePageOS(void *v, size_t n)
 	return MX_HUGE_UNSUPPORTED;
 }
 
+const uint32_t *
+sysOriginOS(void)
+{
+	return NULL;
+}
+
 /* Works on mmap memory; the pages stay until they are unmapped.  */
 int
 sysFaultOS(void *v, size_t n)

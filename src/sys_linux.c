@@ -55,6 +55,34 @@ sysMapOS(void *v, size_t n)
 	return mprotect(v, n, PROT_READ | PROT_WRITE) == 0 ? 0 : errno;
 }
 
+/* Linux 4.14.  */
+#ifndef MADV_WIPEONFORK
+# define MADV_WIPEONFORK 18
+#endif
+
+const uint32_t *
+sysOriginOS(void)
+{
+	static uint32_t *word;
+	size_t n = sysPageSizeOS();
+	int saved = errno;
+
+	if (word == NULL) {
+		uint32_t *v = map_anonymous(NULL, n, PROT_READ | PROT_WRITE,
+		    0);
+
+		if (v != NULL && madvise(v, n, MADV_WIPEONFORK) != 0) {
+			(void)munmap(v, n);
+			v = NULL;
+		}
+		word = v;
+	}
+	if (word != NULL)
+		mx_store(word, 1, RELAXED);
+	errno = saved;
+	return word;
+}
+
 /* Linux backs the page at the first touch.  */
 int
 sysUsedOS(void *v, size_t n)

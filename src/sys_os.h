@@ -187,6 +187,11 @@ void sysPlaceOS(const void *pc, struct mx_place *place);
 /* The calling thread's number, as debuggers show it.  */
 size_t sysThreadOS(void);
 
+/* A word that is 1 here, and 0 in a process that got a copy of this one's memory; a
+ * child of vfork has the memory itself.  Not by two threads at once.  NULL: refused,
+ * or there is no such thing here.  */
+const uint32_t *sysOriginOS(void);
+
 /* Call FN every MS milliseconds, in a thread of its own that no signal interrupts,
  * until the process ends; a fork's child does not have that thread.  May allocate.
  * 0 or an errno value: ENOSYS, this system does not do that.  */

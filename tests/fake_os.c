@@ -528,3 +528,9 @@ fake_os_refused(enum fake_os_call call)
 {
 	return fake.refused[call];
 }
+
+const uint32_t *
+sysOriginOS(void)
+{
+	return NULL;
+}

@@ -203,7 +203,7 @@ EXTRA_DIST += \
 	%D%/cxx_load.c %D%/cxx_test.cc \
 	%D%/inject/calls.c %D%/inject/filter.c %D%/inject/refuse.c \
 	%D%/inject/work.c %D%/inject/work.py \
-	%D%/survive/early.c %D%/survive/own.c %D%/survive/plugin.c \
+	%D%/survive/early.c %D%/survive/own.c %D%/survive/plugin.c %D%/survive/slow.c \
 	%D%/aix/imports.allow \
 	%D%/aix/build.sh %D%/aix/ld.sh %D%/aix/rig.sh %D%/aix/faults.sh \
 	%D%/aix/doctor.sh %D%/aix/prove_rig.sh %D%/aix/prove.sh \

@@ -41,6 +41,8 @@ prepare()
 	done
 	$cc -O1 -pthread -fno-builtin -o "$tmp/own" "$here/survive/own.c" ||
 	    exit 99
+	$cc -O1 -pthread -fno-builtin -rdynamic -o "$tmp/slow" \
+	    "$here/survive/slow.c" || exit 99
 	# Descriptors that programs inherit here; that of the list itself is
 	# closed when it is looked at.
 	# shellcheck disable=SC2016
@@ -86,6 +88,10 @@ run_all()
 		done | sed 's/$/, secure:true/'
 		unset MEMAIX_OPTIONS
 	fi
+	for case in vfork-held-up clone-held-up clone-held-up-large; do
+		with "$lib" timeout 20 "$tmp/slow" $case ||
+			echo "FAIL $case (status $?)"
+	done
 	# Not preloaded, so the program names it.
 	if [ "$lib" = none ]; then
 		"$programs/loads" library-by-dlopen no-static-tls
