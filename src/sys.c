@@ -34,8 +34,10 @@ mx_sys_grant(void)
 	/* Two threads may both ask; they are told the same.  */
 	if (!mx_load(&known, ACQUIRE)) {
 		struct mx_grant g = { 0, 0 };
+		int saved = errno;
 
 		sysGrantOS(&g);
+		errno = saved;          /* free may be who asks */
 		mx_store(&grant.memory, g.memory, RELAXED);
 		mx_store(&grant.processors, g.processors, RELAXED);
 		mx_store(&known, true, RELEASE);

@@ -280,6 +280,15 @@ START_TEST(test_wrong_sum_dies)
 END_TEST
 #endif
 
+/* Asked by free, which keeps errno.  */
+START_TEST(test_grant)
+{
+	errno = 1234;
+	(void)mx_sys_grant();
+	ck_assert_int_eq(errno, 1234);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -301,6 +310,7 @@ main(void)
 	tcase_add_loop_test(tc, test_huge, 0, 2);
 	tcase_add_test(tc, test_no_huge);
 	tcase_add_test(tc, test_clear);
+	tcase_add_test(tc, test_grant);
 #ifdef MX_DEBUG
 	tcase_add_test_raise_signal(tc, test_unaligned_dies, SIGABRT);
 	tcase_add_test_raise_signal(tc, test_empty_dies, SIGABRT);

@@ -278,6 +278,7 @@ void
 sysGrantOS(struct mx_grant *g)
 {
 	*g = is()->grant;
+	errno = EINVAL;         /* as where there are too many processors */
 }
 
 int
