@@ -287,6 +287,12 @@ send_pending(struct mx_cache *cache, struct mx_pending *e)
 
 	e->span = NULL;
 	cache->pending_bytes -= mx_span_count(e->out) * s->size;
+	/* The first to come is the last of the chain: freed again, it is not.  (Any
+	 * other makes a ring, which malloc will see.)  */
+	if (MX_UNLIKELY(e->tail->next != MX_BLOCK_END)) {
+		mx_misuse(MX_MESSAGE_LIST_DAMAGED, "free", e->tail, s, cache);
+		return;
+	}
 	send_chain(cache, s, e->head, e->tail, e->out);
 }
 
@@ -484,13 +490,12 @@ room_for(unsigned c)
 /* Nothing behind a damaged block can be trusted, so all of it is lost: its spans
  * never add up to nothing handed out, and stay.  */
 MX_COLD static void
-drop_damaged(struct mx_cache *cache, unsigned c)
+drop_damaged(const char *call, struct mx_cache *cache, unsigned c)
 {
 	struct mx_block *b = cache->head[c];
 
 	cache->head[c] = MX_BLOCK_END;
-	mx_misuse(MX_MESSAGE_LIST_DAMAGED, "malloc", b, mx_pagemap_get(b),
-	    cache);
+	mx_misuse(MX_MESSAGE_LIST_DAMAGED, call, b, mx_pagemap_get(b), cache);
 }
 
 /* A span of C with free blocks, from anywhere.  NULL and errno.  */
@@ -516,7 +521,7 @@ mx_cache_refill(struct mx_cache *cache, unsigned c)
 	struct mx_span *s;
 
 	if (cache->head[c] != MX_BLOCK_END)
-		drop_damaged(cache, c);
+		drop_damaged("malloc", cache, c);
 	drain_inbox(cache);
 	if (cache->head[c] == MX_BLOCK_END) {
 		s = cache->span[c];
@@ -738,13 +743,29 @@ mx_cache_new(void)
 	return cache;
 }
 
+/* Take all of the head list off; *N: how many there are.  Each loses its mark before
+ * any of them gets another: one that was freed twice is met without it.  */
+static struct mx_block *
+take_list(struct mx_cache *cache, unsigned c, size_t *n)
+{
+	struct mx_block *first = cache->head[c];
+
+	*n = 0;
+	while (mx_cache_take(cache, c) != NULL)
+		++*n;
+	if (cache->head[c] != MX_BLOCK_END)
+		drop_damaged("free", cache, c);
+	return first;
+}
+
 /* The blocks in the head list go back to their spans.  */
 static void
 flush_head(struct mx_cache *cache, unsigned c)
 {
 	struct mx_span *current = cache->span[c];
 	struct mx_span *s;
-	struct mx_block *b;
+	struct mx_block *b, *next;
+	size_t n;
 
 	cache->span[c] = NULL;
 	cache->room[c] = 0;
@@ -753,15 +774,14 @@ flush_head(struct mx_cache *cache, unsigned c)
 		mx_span_set_out(current, mx_span_all_out(current),
 		    current->carved);
 	}
-	while ((b = mx_cache_take(cache, c)) != NULL) {
+	for (b = take_list(cache, c, &n); n > 0; b = next, n--) {
+		next = b->next;
 		s = mx_pagemap_get(b);
 		if (s == current)
 			(void)mx_span_push(s, b, cache->key);
 		else
 			add_pending(cache, s, b);
 	}
-	if (cache->head[c] != MX_BLOCK_END)
-		drop_damaged(cache, c);
 	if (current != NULL)
 		mx_central_give(current);
 }
