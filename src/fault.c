@@ -69,14 +69,19 @@ static void
 describe_inside(struct mx_out *o, const char *p, const struct mx_span *s)
 {
 	size_t offset = (size_t)(p - s->base);
+	struct mx_block head;
+	const char *start;
+	bool known;
 	uint32_t i;
 
 	switch (s->state) {
 	case MX_SPAN_SMALL:
 		i = mx_span_index(s, offset);
-		mx_out(o, "byte %zu of block %u (%u bytes each, class %u) of "
-		    "the span at %p", offset - (size_t)i * s->size, i,
-		    s->size, s->class_, (void *)s->base);
+		start = s->base + (size_t)i * s->size;
+		known = i < s->blocks && sysPeekOS(&head, start, sizeof head);
+		mx_out(o, "byte %zu of block %u%s (%u bytes each, class %u) of "
+		    "the span at %p", (size_t)(p - start), i,
+		    mx_span_tell(s, i, known ? &head : NULL), s->size, s->class_, (void *)s->base);
 		break;
 	case MX_SPAN_LARGE:
 		if (offset < s->bytes)

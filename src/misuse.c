@@ -29,18 +29,21 @@ describe(struct mx_out *o, const char *p, const struct mx_span *s,
 {
 	size_t offset = (size_t)(p - s->base);
 	const struct mx_cache *owner = mx_load(&s->owner, RELAXED);
+	const char *start;
 	uint32_t i;
 
 	if (s->state == MX_SPAN_LARGE) {
-		mx_out(o, ": byte %zu of a block of %zu at %p", offset,
-		    s->bytes, (void *)s->base);
+		mx_out(o, ": byte %zu of a block of %zu at %p, %s", offset,
+		    s->bytes, (void *)s->base, s->listed ? "free" : "in use");
 		return;
 	}
 	if (s->state != MX_SPAN_SMALL)
 		return;
 	i = mx_span_index(s, offset);
-	mx_out(o, ": byte %zu of block %u (%u bytes each, class %u) of the "
-	    "span at %p, owned by %s", offset - (size_t)i * s->size, i,
+	start = s->base + (size_t)i * s->size;
+	mx_out(o, ": byte %zu of block %u%s (%u bytes each, class %u) of the "
+	    "span at %p, owned by %s", (size_t)(p - start), i,
+	    mx_span_tell(s, i, (const struct mx_block *)(const void *)start),
 	    s->size, s->class_, (void *)s->base, owner == NULL ? "no thread" :
 	    owner == self ? "this thread" : "another thread");
 }

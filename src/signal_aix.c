@@ -17,6 +17,15 @@ sysCatchFaultsOS(void (*tell)(const struct mx_fault *f))
 }
 
 bool
+sysPeekOS(void *to, const void *v, size_t n)
+{
+	(void)to;
+	(void)v;
+	(void)n;
+	return false;
+}
+
+bool
 sysHasFaultStackOS(void)
 {
 	return true;            /* so that none is made */

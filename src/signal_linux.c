@@ -11,8 +11,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "sys_os.h"
 
@@ -91,6 +93,16 @@ sysCatchFaultsOS(void (*tell)(const struct mx_fault *f))
 	for (size_t i = 0; i < N_SIGNALS; i++)
 		(void)sigaction(signals[i], &act, &before[i]);
 	return 0;
+}
+
+bool
+sysPeekOS(void *to, const void *v, size_t n)
+{
+	struct iovec here = { to, n };
+	struct iovec there = { (void *)(uintptr_t)v, n };
+
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) ==
+	    (ssize_t)n;
 }
 
 bool

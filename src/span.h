@@ -312,6 +312,11 @@ mx_span_is_block(const struct mx_span *s, const void *p)
 	return i < s->blocks && (size_t)i * s->size == offset;
 }
 
+/* In words, what is known of block I; HEAD: how it begins, NULL: unknown.  One on its
+ * way to another thread's lists may look as if it were in use.  */
+const char *mx_span_tell(const struct mx_span *s, uint32_t i,
+    const struct mx_block *head);
+
 static inline void
 mx_span_append(struct mx_span_queue *q, struct mx_span *s)
 {

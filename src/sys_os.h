@@ -160,6 +160,10 @@ struct mx_fault {
  * what would happen without it happens.  Once.  0, or ENOSYS.  */
 int sysCatchFaultsOS(void (*tell)(const struct mx_fault *f));
 
+/* Copy N bytes from V, whose pages may fault, to TO; in a signal handler, too.  False:
+ * they do, or this system does not say.  */
+bool sysPeekOS(void *to, const void *v, size_t n);
+
 /* The calling thread's stack for signal handlers: has it one, let it be the N
  * bytes at V, and let it be none any more if it is still V.  */
 bool sysHasFaultStackOS(void);

@@ -54,8 +54,13 @@ START_TEST(test_blocks)
 	bool zero = false;
 
 	ck_assert_ptr_nonnull(s);
-	says(s->base, "byte 0 of block 0 (112 bytes each");
-	says(s->base + 113, "byte 1 of block 1 (112 bytes each");
+	says(s->base, "byte 0 of block 0, never handed out (112 bytes each");
+	mx_span_set_carved(s, 2);
+	mx_block_link((struct mx_block *)(void *)s->base, MX_BLOCK_END,
+	    mx_block_key);
+	says(s->base + 7, "byte 7 of block 0, free (112 bytes each");
+	says(s->base + 113, "byte 1 of block 1, in use (112 bytes each");
+	mx_span_set_carved(s, 0);
 	l = mx_heap_take_large(100000, MX_PAGE, &zero);
 	ck_assert_ptr_nonnull(l);
 	says(l->base + 5, "byte 5 of the block of 100000 at");

@@ -535,3 +535,12 @@ sysOriginOS(void)
 {
 	return NULL;
 }
+
+bool
+sysPeekOS(void *to, const void *v, size_t n)
+{
+	if (fake_os_state(v) != FAKE_READY)
+		return false;
+	memcpy(to, v, n);
+	return true;
+}

@@ -4,7 +4,8 @@
  *                     none), what the line must say
  *   fault NAME        do it
  *
- * Others, which oom.sh names, ask for more memory than there is.
+ * Others, which the scripts name: `core'; and some that ask for more memory than
+ * there is, for oom.sh.
  *
  * Runs with any malloc.  tests/fault.sh says which line must come.
  *
@@ -14,6 +15,8 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "plain.h"
 
@@ -217,6 +220,50 @@ protected_small(void)
 	peek(p + 100);
 }
 
+/* What may be read there tells more.  */
+static void
+read_only_small(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = hide(aligned_alloc(page, page));
+
+	mprotect(p, page, PROT_READ);
+	poke(p + 100);
+}
+
+static void
+read_only_freed(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *p = hide(aligned_alloc(page, page));
+
+	free(p);
+	p = hidden;
+	mprotect(p, page, PROT_READ);
+	poke(p + 100);
+}
+
+/* Says whether the kernel wrote a core of a process that died of a fault, where it
+ * would be written without us.  */
+static void
+core(void)
+{
+	struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
+	int status = 0;
+	pid_t pid;
+
+	(void)setrlimit(RLIMIT_CORE, &r);
+	pid = fork();
+	if (pid == 0) {
+		poke((char *)24);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) ||
+	    WTERMSIG(status) != SIGSEGV)
+		exit(1);
+	puts(WCOREDUMP(status) ? "a core" : "no core");
+}
+
 /* ---- for oom.sh ---- */
 
 /* Until there is no more; then it must still work. */
@@ -290,13 +337,18 @@ static const struct {
 	{ "protected", in_protected, "", SIGSEGV,
 	    "byte 8292 of the block of 20480 at\\|byte .* of block" },
 	{ "protected-small", protected_small, "", SIGSEGV,
-	    "byte 100 of block" },
+	    "byte 100 of block [0-9]* (" },
+	{ "read-only-small", read_only_small, "", SIGSEGV,
+	    "byte 100 of block [0-9]*, in use (" },
+	{ "read-only-freed", read_only_freed, "", SIGSEGV,
+	    "byte 100 of block [0-9]*, free (" },
 };
 
 static const struct {
 	const char *name;
 	void (*fn)(void);
-} refusals[] = {
+} others[] = {
+	{ "core", core },
 	{ "eat", eat },
 	{ "eat-mappings", eat_mappings },
 	{ "ask-too-much", ask_too_much },
@@ -305,10 +357,10 @@ static const struct {
 int
 main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof refusals /
-	    sizeof refusals[0]; i++) {
-		if (strcmp(refusals[i].name, argv[1]) == 0) {
-			refusals[i].fn();
+	for (size_t i = 0; argc > 1 && i < sizeof others /
+	    sizeof others[0]; i++) {
+		if (strcmp(others[i].name, argv[1]) == 0) {
+			others[i].fn();
 			return 0;
 		}
 	}

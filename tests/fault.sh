@@ -8,7 +8,7 @@
 program=$top_builddir/tests/fault
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/fault.XXXXXX") || exit 99
 trap 'rm -rf "$tmp"' EXIT
-ulimit -c 0
+ulimit -S -c 0
 passed=0
 failed=0
 
@@ -55,6 +55,29 @@ while IFS='|' read -r name options signal says; do
 	! grep -q M014 "$tmp/err" || why="$why, it said something"
 	result "$name, not explained"
 done <"$tmp/list" 2>"$tmp/noise"
+
+# The core that the kernel writes otherwise is written still.
+here=$PWD
+cd "$tmp" || exit 99
+case $program in
+/*)	;;
+*)	program=$here/$program ;;
+esac
+case $LIBMEMAIX in
+/*)	;;
+*)	LIBMEMAIX=$here/$LIBMEMAIX ;;
+esac
+why=
+ulimit -S -c unlimited 2>/dev/null
+alone=$("$program" core)
+if [ "$alone" = "a core" ]; then
+	run core explain_fault:true
+	grep -q '^a core$' "$tmp/out" || why="no core"
+	grep -q '^memaix: M014' "$tmp/err" || why="$why, no line"
+	result core
+else
+	echo "SKIP core (the system writes none)"
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -ge 32 ]
