@@ -175,20 +175,26 @@ take_large(size_t n, size_t align, bool *zero)
 	return s != NULL ? s->base : no_memory(n);
 }
 
+/* Every so often, a block of the guarded pool; NULL: not now, or there is none.  */
+static void *
+take_sample(struct mx_cache *cache, size_t n, size_t align)
+{
+	if (MX_LIKELY(mx_conf.guard_rate == 0 || cache->until_guard-- != 0))
+		return NULL;
+	cache->until_guard = mx_guard_next();
+	return mx_guard_take(n, align);
+}
+
 /* The hit path where mx_conf_hides keeps the ordinary one from the caches.  NULL:
  * none was at hand.  */
 static void *
 take_hidden(struct mx_cache *cache, size_t n)
 {
-	void *p = NULL;
+	void *p = take_sample(cache, n, MX_BLOCK_ALIGN);
 	bool zero;
 
-	if (mx_conf.guard_rate > 0 && cache->until_guard-- == 0) {
-		cache->until_guard = mx_guard_next();
-		p = mx_guard_take(n);
-		if (p != NULL)
-			return p;
-	}
+	if (p != NULL)
+		return p;
 	if (mx_conf.secure) {
 		p = mx_secure_take(cache, n, 0, &zero);
 		return MX_LIKELY(p != NULL) ? p : no_memory(n);
@@ -579,6 +585,12 @@ take_aligned_slow(size_t align, size_t n)
 
 	if (align <= MX_BLOCK_ALIGN)
 		return mx_malloc_slow(n);
+	if (mx_conf_hides() && mx_cache_own != NULL) {
+		void *p = take_sample(mx_cache_own, n, align);
+
+		if (p != NULL)
+			return p;
+	}
 	mx_process_init();
 	if (MX_UNLIKELY(mx_conf.secure))
 		return take_secure(n, align, &zero);

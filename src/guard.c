@@ -197,14 +197,14 @@ push(struct slot *s)
 }
 
 void *
-mx_guard_take(size_t n)
+mx_guard_take(size_t n, size_t align)
 {
-	size_t size = mx_align_up(mx_max(n, 1), MX_BLOCK_ALIGN);
+	size_t size = mx_align_up(mx_max(n, 1), align);
 	struct trace t;
 	struct slot *s;
 	char *p = NULL;
 
-	if (mx_guard_bytes == 0 || n > unit)
+	if (mx_guard_bytes == 0 || n > unit || size > unit)
 		return NULL;
 	take_trace(&t);         /* may allocate: before the lock */
 	mx_lock(&lock);

@@ -43,9 +43,9 @@ bool mx_guard_start(uint64_t random);
  * guard_rate.  */
 uint32_t mx_guard_next(void);
 
-/* A block of N bytes, aligned as malloc's are; NULL: N is too large, or the pool is
- * full.  Its bytes are not zero.  */
-void *mx_guard_take(size_t n);
+/* A block of N bytes, aligned to ALIGN (16 at least); NULL: it is too large for a page,
+ * or the pool is full.  Its bytes are not zero.  */
+void *mx_guard_take(size_t n, size_t align);
 
 /* The functions below want mx_guard_holds(P).  */
 

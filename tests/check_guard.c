@@ -26,12 +26,12 @@ START_TEST(test_place)
 	mx_conf.guard_rate = 1;
 	if (page > 64 * MX_KIB) {
 		ck_assert(!mx_guard_start(1));
-		ck_assert_ptr_null(mx_guard_take(10));
+		ck_assert_ptr_null(mx_guard_take(10, 16));
 		return;
 	}
 	begin(1);
 	for (size_t n = 0; n <= page; n += n < 300 ? 1 : 500) {
-		char *p = mx_guard_take(n);
+		char *p = mx_guard_take(n, 16);
 		size_t offset;
 
 		ck_assert_ptr_nonnull(p);
@@ -48,8 +48,13 @@ START_TEST(test_place)
 		ck_assert_int_eq(mx_guard_give(p), 0);
 	}
 	ck_assert_uint_gt(at_end, 200);
-	ck_assert_ptr_null(mx_guard_take(page + 1));
-	ck_assert_ptr_null(mx_guard_take(SIZE_MAX));
+	ck_assert_ptr_null(mx_guard_take(page + 1, 16));
+	ck_assert_ptr_null(mx_guard_take(page / 2 + 1, 2 * page));
+	ck_assert_ptr_null(mx_guard_take(1, SIZE_MAX / 2 + 1));
+	for (size_t align = 16; align <= page; align *= 2)
+		ck_assert(mx_is_aligned((uintptr_t)mx_guard_take(align / 2 + 1,
+		    align), align));
+	ck_assert_ptr_null(mx_guard_take(SIZE_MAX, 16));
 }
 END_TEST
 
@@ -68,7 +73,7 @@ START_TEST(test_model)
 	for (property_steps(20000)) {
 		if (count < MX_GUARD_SLOTS && property_below(2) == 0) {
 			size_t n = property_below(4097);
-			char *p = mx_guard_take(n);
+			char *p = mx_guard_take(n, 16);
 
 			ck_assert_ptr_nonnull(p);
 			memset(p, 'x', n);
@@ -93,14 +98,14 @@ START_TEST(test_model)
 		ck_assert_uint_eq(mx_sys_account.ready - before, pages);
 	}
 	while (count < MX_GUARD_SLOTS)
-		live[count++].p = mx_guard_take(4096);
-	ck_assert_ptr_null(mx_guard_take(1));
+		live[count++].p = mx_guard_take(4096, 16);
+	ck_assert_ptr_null(mx_guard_take(1, 16));
 	for (size_t i = 0; i < MX_GUARD_SLOTS; i++) {
 		order[i] = live[i].p;
 		ck_assert_int_eq(mx_guard_give(order[i]), 0);
 	}
 	for (size_t i = 0; i < MX_GUARD_SLOTS; i++) {
-		char *p = mx_guard_take(4096);
+		char *p = mx_guard_take(4096, 16);
 
 		ck_assert_uint_eq((uintptr_t)p / page, (uintptr_t)order[i] /
 		    page);
@@ -119,7 +124,7 @@ START_TEST(test_wrong)
 	    MX_MESSAGE_NEVER_GIVEN);
 	/* Not at the start of its page, where nothing is in front.  */
 	do
-		p = mx_guard_take(100);
+		p = mx_guard_take(100, 16);
 	while (mx_is_aligned((uintptr_t)p, page));
 	ck_assert_int_eq(mx_guard_check(p), 0);
 	ck_assert_int_eq(mx_guard_check(p + 16), MX_MESSAGE_INTERIOR);
@@ -131,7 +136,7 @@ START_TEST(test_wrong)
 	ck_assert_int_eq(mx_guard_check(p), MX_MESSAGE_DOUBLE_FREE);
 	ck_assert_int_eq(mx_guard_check(p + 1), MX_MESSAGE_NO_BLOCK);
 	/* Every byte around a block is looked at.  */
-	q = mx_guard_take(1000);
+	q = mx_guard_take(1000, 16);
 	p = (char *)mx_align_down((uintptr_t)q, page);
 	for (size_t i = 0; i < page; i++) {
 		p[i]++;
@@ -157,7 +162,7 @@ START_TEST(test_refused)
 		fake_os_refuse(FAKE_MAP, i % 3 == 0, false);
 		fake_os_refuse(FAKE_USED, i % 5 == 0, false);
 		fake_os_refuse(FAKE_FAULT, i % 7 == 0, false);
-		p = mx_guard_take(10);
+		p = mx_guard_take(10, 16);
 		if (p == NULL)
 			continue;
 		given++;
@@ -169,7 +174,7 @@ START_TEST(test_refused)
 	fake_os_refuse_nothing();
 	/* Nothing is lost.  */
 	for (int i = 0; i < MX_GUARD_SLOTS; i++)
-		ck_assert_ptr_nonnull(mx_guard_take(10));
+		ck_assert_ptr_nonnull(mx_guard_take(10, 16));
 	expect_accounts();
 }
 END_TEST

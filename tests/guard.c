@@ -20,12 +20,28 @@ static char *volatile hidden;
 char *allocate_here(size_t n);
 void free_here(char *p);
 
+/* 0: by malloc; else by the others in turn, aligned to so much.  */
+static size_t alignment;
+
 __attribute__((noinline))
 char *
 allocate_here(size_t n)
 {
-	hidden = malloc(n);
-	return hidden;
+	static unsigned turn;
+	void *p = NULL;
+
+	if (alignment == 0)
+		p = malloc(n);
+	else if (turn++ % 3 == 0)
+		p = aligned_alloc(alignment, n);
+	else if (turn % 3 == 0)
+		p = memalign(alignment, n);
+	else if (posix_memalign(&p, alignment, n) != 0)
+		p = NULL;
+	if (alignment != 0 && (uintptr_t)p % alignment != 0)
+		exit(98);
+	hidden = p;
+	return p;
 }
 
 __attribute__((noinline))
@@ -57,6 +73,13 @@ overrun(void)
 {
 	for (int i = 0; i < 50; i++)
 		poke(allocate_here(96) + 96);
+}
+
+static void
+overrun_aligned(void)
+{
+	alignment = 32;
+	overrun();
 }
 
 static void
@@ -195,6 +218,8 @@ static const struct {
 	int freed;
 } programs[] = {
 	{ "overrun", overrun,
+	    "M014 SIGSEGV.*: a guard, 0 bytes past the end of the block of 96 at", 0 },
+	{ "overrun-aligned", overrun_aligned,
 	    "M014 SIGSEGV.*: a guard, 0 bytes past the end of the block of 96 at", 0 },
 	{ "underrun", underrun,
 	    "M014 SIGSEGV.*: a guard, 1 bytes in front of the block of 96 at", 0 },
