@@ -42,6 +42,7 @@ script_tests = \
 	%D%/layers.sh \
 	%D%/class_table.sh \
 	%D%/version.sh \
+	%D%/quickstart.sh \
 	%D%/symbols.sh \
 	%D%/fastpath.sh \
 	%D%/cmd.sh \
