@@ -4,15 +4,14 @@
 #   preload.sh [LIBRARY [TEST...]]
 #
 # LIBRARY is $MEMAIX_LIBRARY or $LIBMEMAIX by default; without TESTs all run.
-# MEMAIX_TEST_LONG=1 adds the build of this project.  A test is run twice; what
-# it prints must be the same, and the library must be in the process.
+# A test is run twice; what it prints must be the same, and the library must be in
+# the process.
 # MEMAIX_TEST_KEEP=1 keeps the folder with the outputs.
 #
 # SPDX-License-Identifier: MIT
 
 all='python perl bash awk sort tar xz sqlite git make gcc gxx clang node redis
-gdb limit_python limit_perl limit_sqlite limit_bash limit_awk'
-long='project'
+gdb project limit_python limit_perl limit_sqlite limit_bash limit_awk'
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 99
 # shellcheck disable=SC2034
@@ -155,7 +154,6 @@ run()
 }
 
 passed=0 skipped=0 failed=0
-[ "${MEMAIX_TEST_LONG:-0}" = 0 ] || all="$all $long"
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $all
 for name; do

@@ -330,22 +330,40 @@ test_limit_awk()
 	}'
 }
 
-# This project from a copy, with everything that builds it preloaded; then the
-# new library has to carry a program itself.
+# products: what the compiler, ar and the linker made in build
+products()
+{
+	(cd build && find . -name '*.o' -o -name '*.so.*.*' -o -name '*.a' \
+	    -o -name memaix -type f) | sort
+}
+
+# This project from a copy, with everything that builds it preloaded, and without:
+# the same to the last bit.  Then the new library has to carry a program itself.
 test_project()
 {
 	need gcc make tar awk
 	[ -x "$top/configure" ] || skip "no configure"
 	mkdir copy build
-	(cd "$top" && tar cf - --exclude=.git --exclude=build .) |
-	    tar xf - -C copy || fail "cannot copy"
-	cd build || fail "cd"
-	with 900 ../copy/configure >../configure.out 2>&1 ||
-	    fail "configure: $(tail -n 1 ../configure.out)"
-	with 1800 make -j2 >../make.out 2>&1 ||
-	    fail "make: $(tail -n 1 ../make.out)"
-	cd ..
-	new=$(readlink -f build/.libs/libmemaix.so)
+	(cd "$top" && tar cf - --exclude=.git --exclude=build --exclude=.libs \
+	    --exclude='*.o' --exclude='*.lo' --exclude='*.l[ao]' \
+	    --exclude=config.status .) | tar xf - -C copy ||
+	    fail "cannot copy"
+	(cd build && with 300 ../copy/configure >../configure.out 2>&1) ||
+	    fail "configure: $(tail -n 1 configure.out)"
+	# In one folder, which the debugger's part of an object names.
+	cp -a build plain
+	with 600 make -C build -j2 >make.out 2>&1 ||
+	    fail "make: $(tail -n 1 make.out)"
+	mv build with
+	mv plain build
+	timeout -k 10 600 make -C build -j2 >plain.out 2>&1 ||
+	    fail "make without the library: $(tail -n 1 plain.out)"
+	[ "$(products | wc -l)" -gt 50 ] || fail "nothing was built"
+	for file in $(products); do
+		cmp "build/$file" "with/$file" >cmp.out 2>&1 ||
+		    fail "$(cat cmp.out)"
+	done
+	new=$(readlink -f with/.libs/libmemaix.so)
 	[ -f "$new" ] || fail "no library"
 	LD_PRELOAD=$new sort /proc/self/maps | grep -qF "$new" ||
 	    fail "the new library does not work"
