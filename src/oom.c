@@ -42,7 +42,7 @@ is_due(void)
 	    RELAXED) > 0 && (int32_t)(now - mx_load(&next, RELAXED)) < 0))
 		return false;
 	mx_store(&next, now + EVERY_MS, RELAXED);
-	return mx_add(&lines, 1, RELAXED) < LINES_MAX;
+	return mx_add(&lines, 1, RELAXED) <= LINES_MAX;
 }
 
 void

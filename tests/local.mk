@@ -73,11 +73,15 @@ EXTRA_DIST += $(script_tests) %D%/fastpath.x86_64.golden
 unit_tests = \
 	%D%/check_fake_os \
 	%D%/check_fake_refuse \
+	%D%/check_lock \
 	%D%/check_out \
+	%D%/check_panic \
 	%D%/check_conf \
 	%D%/check_sys \
 	%D%/check_class \
 	%D%/check_spare \
+	%D%/check_oom \
+	%D%/check_misuse \
 	%D%/check_meta \
 	%D%/check_span \
 	%D%/check_address \
