@@ -64,7 +64,7 @@ void memaix_stats_read(struct memaix_stats *stats, size_t size);
 void memaix_stats_print(int fd, int json);
 
 /* Memory of this process, and of all processes that the caller may see.  All
- * sizes are bytes.  */
+ * sizes are bytes, but the last two.  */
 struct memaix_usage {
 	size_t rss;             /* this process: in memory */
 	size_t vsz;             /* this process: address space */
@@ -73,6 +73,8 @@ struct memaix_usage {
 	size_t sum_vsz;
 	size_t mean_rss;
 	size_t mean_vsz;
+	size_t percent_rss;     /* this process in percent of the mean */
+	size_t percent_vsz;
 };
 
 /* Fill *USAGE, whose first SIZE bytes the caller knows.  0, or an errno value.

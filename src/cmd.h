@@ -2,7 +2,7 @@
  *
  * Owns: how the command speaks and ends.  Must not know: any verb, any system,
  * and anything of the library: the command starts programs and links no part
- * of libmemaix.
+ * of libmemaix but usage.h, which knows nothing of the rest.
  *
  * SPDX-License-Identifier: MIT  */
 

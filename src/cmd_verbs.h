@@ -14,11 +14,13 @@ mx_cmd_verb_main mx_cmd_run_main;
 mx_cmd_verb_main mx_cmd_options_main;
 mx_cmd_verb_main mx_cmd_doctor_main;
 mx_cmd_verb_main mx_cmd_explain_main;
+mx_cmd_verb_main mx_cmd_stat_main;
 
 /* What `memaix help NAME' prints behind the usage line.  */
 extern const char mx_cmd_run_help[];
 extern const char mx_cmd_options_help[];
 extern const char mx_cmd_doctor_help[];
 extern const char mx_cmd_explain_help[];
+extern const char mx_cmd_stat_help[];
 
 #endif /* MX_CMD_VERBS_H */

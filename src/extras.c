@@ -68,7 +68,9 @@ memaix_usage_read(struct memaix_usage *usage, size_t size)
 		.sum_rss = u.sum_rss,
 		.sum_vsz = u.sum_vsz,
 		.mean_rss = u.mean_rss,
-		.mean_vsz = u.mean_vsz
+		.mean_vsz = u.mean_vsz,
+		.percent_rss = u.percent_rss,
+		.percent_vsz = u.percent_vsz
 	};
 	memset(usage, 0, size);
 	memcpy(usage, &out, mx_min(size, sizeof out));

@@ -135,11 +135,12 @@ memaix_SOURCES = \
 	%D%/cmd_options.c \
 	%D%/cmd_doctor.c \
 	%D%/cmd_xcoff.h %D%/cmd_xcoff.c \
-	%D%/messages.h %D%/cmd_explain.c
+	%D%/messages.h %D%/cmd_explain.c \
+	%D%/usage.h %D%/cmd_stat.c
 if OS_AIX
-memaix_SOURCES += %D%/cmd_aix.c
+memaix_SOURCES += %D%/cmd_aix.c %D%/usage_aix.c
 else
-memaix_SOURCES += %D%/cmd_elf.h %D%/cmd_elf.c %D%/cmd_linux.c
+memaix_SOURCES += %D%/cmd_elf.h %D%/cmd_elf.c %D%/cmd_linux.c %D%/usage_linux.c
 endif
 memaix_LDADD =
 memaix_CPPFLAGS = $(MX_CPPFLAGS) -I$(top_srcdir)/include \

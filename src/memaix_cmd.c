@@ -31,6 +31,8 @@ static const struct verb verbs[] = {
 	    mx_cmd_options_help, mx_cmd_options_main },
 	{ "explain", "[CODE]", "tell what a message means",
 	    mx_cmd_explain_help, mx_cmd_explain_main },
+	{ "stat", "[PID]", "print the memory of a process and of all",
+	    mx_cmd_stat_help, mx_cmd_stat_main },
 	{ "help", "[VERB]", "tell more about a verb",
 	    "Print this, or the help of VERB.\n", help },
 	{ "nothing", "", NULL, NULL, nothing },

@@ -3,7 +3,7 @@
  * Owns: nothing; each call asks the system anew, which is slow.  Must not know:
  * the accounts of memaix.
  *
- * Neither function allocates, locks or changes errno; one file descriptor or
+ * No function allocates, locks or changes errno; one file descriptor or
  * two are open while it runs.
  *
  * SPDX-License-Identifier: MIT  */
@@ -20,7 +20,27 @@ struct mx_usage {
 	size_t processes;               /* all, this one included: at least 1 */
 	size_t sum_rss, sum_vsz;
 	size_t mean_rss, mean_vsz;      /* sums divided by processes */
+	size_t percent_rss, percent_vsz;        /* this process, of the mean */
 };
+
+/* What N is of MEAN, in percent, rounded down; 0 where there is no mean.  */
+static inline size_t
+mx_usage_percent(size_t n, size_t mean)
+{
+	return mean == 0 ? 0 : (size_t)((uint64_t)n * 100 / mean);
+}
+
+/* The sums are there: the rest follows.  */
+static inline void
+mx_usage_finish(struct mx_usage *u)
+{
+	if (u->processes == 0)
+		return;
+	u->mean_rss = u->sum_rss / u->processes;
+	u->mean_vsz = u->sum_vsz / u->processes;
+	u->percent_rss = mx_usage_percent(u->rss, u->mean_rss);
+	u->percent_vsz = mx_usage_percent(u->vsz, u->mean_vsz);
+}
 
 /* Fill rss and vsz; the rest is as if this were the only process.  0 or an
  * errno value, with all of *U zero.  */
@@ -29,6 +49,10 @@ int mx_usage_own(struct mx_usage *u);
 /* Fill all.  Processes come and go meanwhile, so the sums are no snapshot.  0,
  * or an errno value; then *U is what mx_usage_own made of it.  */
 int mx_usage_all(struct mx_usage *u);
+
+/* The sizes of process PID.  0, or an errno value: ESRCH, there is none that the
+ * system shows us.  */
+int mx_usage_process(size_t pid, size_t *rss, size_t *vsz);
 
 /* What keeps a process from more memory.  */
 enum mx_limit {

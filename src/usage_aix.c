@@ -48,8 +48,9 @@ mx_usage_own(struct mx_usage *u)
 	u->rss = rss_of(&p);
 	u->vsz = to_bytes(p.pi_size, 12);
 	u->processes = 1;
-	u->sum_rss = u->mean_rss = u->rss;
-	u->sum_vsz = u->mean_vsz = u->vsz;
+	u->sum_rss = u->rss;
+	u->sum_vsz = u->vsz;
+	mx_usage_finish(u);
 	return 0;
 }
 
@@ -75,10 +76,24 @@ mx_usage_all(struct mx_usage *u)
 			u->sum_vsz += to_bytes(batch[i].pi_size, 12);
 		}
 	} while (n == BATCH);
-	if (u->processes > 0) {
-		u->mean_rss = u->sum_rss / u->processes;
-		u->mean_vsz = u->sum_vsz / u->processes;
-	}
+	mx_usage_finish(u);
+	return 0;
+}
+
+int
+mx_usage_process(size_t pid, size_t *rss, size_t *vsz)
+{
+	struct procentry64 p;
+	pid_t next = (pid_t)pid;
+	int n = getprocs64(&p, (int)sizeof p, NULL, 0, &next, 1);
+
+	if (n < 0)
+		return errno;
+	/* It begins with the first number that is not less.  */
+	if (n == 0 || (size_t)p.pi_pid != pid)
+		return ESRCH;
+	*rss = rss_of(&p);
+	*vsz = to_bytes(p.pi_size, 12);
 	return 0;
 }
 

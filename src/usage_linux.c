@@ -87,13 +87,6 @@ add(struct mx_usage *u, size_t rss, size_t vsz)
 	u->sum_vsz += vsz;
 }
 
-static void
-finish(struct mx_usage *u)
-{
-	u->mean_rss = u->sum_rss / u->processes;
-	u->mean_vsz = u->sum_vsz / u->processes;
-}
-
 static int
 read_own(int dir, struct mx_usage *u)
 {
@@ -104,7 +97,7 @@ read_own(int dir, struct mx_usage *u)
 	if (e != 0)
 		return e;
 	add(u, u->rss, u->vsz);
-	finish(u);
+	mx_usage_finish(u);
 	return 0;
 }
 
@@ -199,7 +192,7 @@ read_all(int dir, struct mx_usage *u)
 	if (e != 0)
 		*u = own;
 	else
-		finish(u);
+		mx_usage_finish(u);
 	return e;
 }
 
@@ -219,6 +212,29 @@ mx_usage_all(struct mx_usage *u)
 	}
 	errno = saved;
 	return e;
+}
+
+int
+mx_usage_process(size_t pid, size_t *rss, size_t *vsz)
+{
+	char digits[MOST_DIGITS + 1];
+	size_t i = sizeof digits - 1;
+	int saved = errno;
+	int dir = open_proc();
+	int e;
+
+	digits[i] = '\0';
+	do
+		digits[--i] = (char)('0' + pid % 10);
+	while ((pid /= 10) != 0);
+	if (dir < 0) {
+		e = errno;
+	} else {
+		e = read_process(dir, digits + i, rss, vsz);
+		close(dir);
+	}
+	errno = saved;
+	return e == ENOENT ? ESRCH : e;
 }
 
 /* ---- limits ---- */

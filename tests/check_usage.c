@@ -141,6 +141,8 @@ START_TEST(test_own_is_alone)
 	ck_assert_uint_eq(u.sum_vsz, u.vsz);
 	ck_assert_uint_eq(u.mean_rss, u.rss);
 	ck_assert_uint_eq(u.mean_vsz, u.vsz);
+	ck_assert_uint_eq(u.percent_rss, 100);
+	ck_assert_uint_eq(u.percent_vsz, 100);
 }
 END_TEST
 
@@ -156,6 +158,24 @@ START_TEST(test_all)
 	ck_assert_uint_gt(u.sum_vsz, u.vsz);
 	ck_assert_uint_eq(u.mean_rss, u.sum_rss / u.processes);
 	ck_assert_uint_eq(u.mean_vsz, u.sum_vsz / u.processes);
+	ck_assert_uint_eq(u.percent_rss, u.rss * 100 / u.mean_rss);
+	ck_assert_uint_eq(u.percent_vsz, u.vsz * 100 / u.mean_vsz);
+}
+END_TEST
+
+START_TEST(test_process)
+{
+	struct mx_usage u;
+	size_t rss = 1, vsz = 1;
+
+	ck_assert_int_eq(mx_usage_own(&u), 0);
+	errno = 1234;
+	ck_assert_int_eq(mx_usage_process((size_t)getpid(), &rss, &vsz), 0);
+	ck_assert_uint_eq(vsz, u.vsz);
+	ck_assert_uint_ge(rss + MX_MIB, u.rss);
+	ck_assert_uint_le(rss, u.rss + MX_MIB);
+	ck_assert_int_eq(mx_usage_process(SIZE_MAX, &rss, &vsz), ESRCH);
+	ck_assert_int_eq(errno, 1234);
 }
 END_TEST
 
@@ -268,6 +288,7 @@ main(void)
 	tcase_add_test(tc, test_grant);
 	tcase_add_test(tc, test_own_is_alone);
 	tcase_add_test(tc, test_all);
+	tcase_add_test(tc, test_process);
 	tcase_add_test(tc, test_child_counts);
 	tcase_add_test(tc, test_zombie);
 	tcase_add_test(tc, test_no_descriptor_left);

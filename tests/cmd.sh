@@ -104,7 +104,7 @@ run 125 "$MEMAIX"
 has "$out" '*memaix run*'
 run 0 "$MEMAIX" --help
 has "$out" '*memaix options*'
-for verb in run doctor options explain help; do
+for verb in run doctor options explain stat help; do
 	run 0 "$MEMAIX" help $verb
 	has "$out" "usage: memaix $verb*"
 done
@@ -127,6 +127,31 @@ has "$out" '*stats*'
 has "$out" '*help*'
 is "$err" ''
 run 125 "$MEMAIX" options more
+
+# The memory of all processes, and of one.
+run 0 "$MEMAIX" stat
+has "$out" '* resident * virtual
+[0-9]* processes * [1-9]* KiB * [1-9]* KiB
+mean * [1-9]* KiB * [1-9]* KiB'
+run 0 "$MEMAIX" stat $$
+has "$out" "* processes *
+mean *
+process $$ * [1-9]* KiB * [1-9]* KiB
+of the mean * [0-9]* % * [0-9]* %"
+# Sums and shares are what the lines say; a KiB is lost to each rounding.
+awk '/processes/ { n = $1; rss = $3; vsz = $5 }
+    /^mean/ { if ($2 != int(rss / n) || $4 != int(vsz / n)) exit 1
+	mean = $2; }
+    /^process / { own = $3 }
+    /^of/ { low = int(own * 100 / (mean + 1)); high = (own + 1) * 100 / mean
+	exit !($4 >= low && $4 <= high) }' out || bad "the figures do not fit"
+run 125 "$MEMAIX" stat 999999999
+has "$err" 'memaix: process 999999999: No such process'
+for pid in '' x 1x -1 99999999999999999999999; do
+	run 125 "$MEMAIX" stat "$pid"
+	has "$err" "memaix: $pid is no process number"
+done
+run 125 "$MEMAIX" stat 1 2
 
 # What the doctor says; tests/aix/doctor.sh asks it of AIX's files.
 run 0 "$MEMAIX" doctor

@@ -12,7 +12,8 @@ build_doctor()
 {
 	doctor_sources=
 	for doctor_f in memaix_cmd cmd cmd_find cmd_preload cmd_run \
-	    cmd_options cmd_doctor cmd_explain cmd_xcoff cmd_aix; do
+	    cmd_options cmd_doctor cmd_explain cmd_stat cmd_xcoff cmd_aix \
+	    usage_linux; do
 		doctor_sources="$doctor_sources $top_srcdir/src/$doctor_f.c"
 	done
 	# shellcheck disable=SC2086

@@ -137,6 +137,7 @@ struct mallinfo {
 /* procinfo.h: H53; only the members that are used, so the size is not AIX's */
 struct fdsinfo64;
 struct procentry64 {
+	pid_t pi_pid;
 	uint64_t pi_size, pi_drss, pi_trss;
 	int pi_data_l2psize, pi_text_l2psize;
 };
