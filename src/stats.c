@@ -206,31 +206,36 @@ struct line {
 	const char *name;       /* JSON key */
 	const char *text;
 	size_t offset;
+	const char *unit;       /* NULL: bytes */
 };
 
 #define AT(member) offsetof(struct memaix_stats, member)
 
 static const struct line sum_lines[] = {
-	{ "live", "in blocks that the program holds", AT(live) },
-	{ "rounding", "lost to whole pages", AT(rounding) },
-	{ "caches", "free blocks at threads' hands", AT(caches) },
-	{ "free_in_spans", "free blocks in spans", AT(free_in_spans) },
-	{ "dirty", "free pages not given back yet", AT(dirty) },
-	{ "metadata", "memaix's own records", AT(metadata) },
+	{ "live", "in blocks that the program holds", AT(live), NULL },
+	{ "rounding", "lost to whole pages", AT(rounding), NULL },
+	{ "caches", "free blocks at threads' hands", AT(caches), NULL },
+	{ "free_in_spans", "free blocks in spans", AT(free_in_spans), NULL },
+	{ "dirty", "free pages not given back yet", AT(dirty), NULL },
+	{ "metadata", "memaix's own records", AT(metadata), NULL },
 };
 
 static const struct line more_lines[] = {
 	{ "prepared", "bytes mapped and given up, or never used",
-	    AT(prepared) },
-	{ "reserved", "bytes of address space only", AT(reserved) },
-	{ "peak_ready", "bytes, highest sum so far", AT(peak_ready) },
-	{ "released", "bytes given back to the kernel so far", AT(released) },
-	{ "live_small", "bytes of `live' in small blocks", AT(live_small) },
-	{ "live_large", "bytes of `live' in large blocks", AT(live_large) },
-	{ "spans", "spans of small blocks", AT(spans) },
-	{ "large_blocks", "large blocks", AT(large_blocks) },
-	{ "threads", "threads with a cache", AT(threads) },
-	{ "foreign", "pointers freed that were not ours", AT(foreign) },
+	    AT(prepared), NULL },
+	{ "reserved", "bytes of address space only", AT(reserved), NULL },
+	{ "peak_ready", "bytes, highest sum so far", AT(peak_ready), NULL },
+	{ "released", "bytes given back to the kernel so far", AT(released),
+	    NULL },
+	{ "live_small", "bytes of `live' in small blocks", AT(live_small),
+	    NULL },
+	{ "live_large", "bytes of `live' in large blocks", AT(live_large),
+	    NULL },
+	{ "spans", "spans of small blocks", AT(spans), "spans" },
+	{ "large_blocks", "large blocks", AT(large_blocks), "blocks" },
+	{ "threads", "threads with a cache", AT(threads), "threads" },
+	{ "foreign", "pointers freed that were not ours", AT(foreign),
+	    "pointers" },
 };
 
 #define COUNT(a) (sizeof (a) / sizeof (a)[0])
@@ -279,14 +284,22 @@ mx_stats_text(struct mx_out *o)
 		    more_lines[i].name, more_lines[i].text);
 }
 
+static void
+put_units(struct mx_out *o, const struct line *l, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		mx_out(o, "\"%s\":\"%s\",", l[i].name,
+		    l[i].unit == NULL ? "bytes" : l[i].unit);
+}
+
 void
 mx_stats_json(struct mx_out *o)
 {
 	struct memaix_stats st;
 
 	mx_stats_read(&st);
-	mx_out(o, "{\"memaix\":\"" MEMAIX_VERSION "\",\"schema\":1,"
-	    "\"unit\":\"bytes\",\"pid\":%d", (int)getpid());
+	mx_out(o, "{\"memaix\":\"" MEMAIX_VERSION "\",\"schema\":2,"
+	    "\"pid\":%d", (int)getpid());
 	for (size_t i = 0; i < COUNT(sum_lines); i++)
 		mx_out(o, ",\"%s\":%zu", sum_lines[i].name,
 		    value(&st, &sum_lines[i]));
@@ -296,7 +309,11 @@ mx_stats_json(struct mx_out *o)
 	for (size_t i = 0; i < COUNT(more_lines); i++)
 		mx_out(o, ",\"%s\":%zu", more_lines[i].name,
 		    value(&st, &more_lines[i]));
-	mx_out(o, "}\n");
+	mx_out(o, ",\"units\":{");
+	put_units(o, sum_lines, COUNT(sum_lines));
+	put_units(o, more_lines, COUNT(more_lines));
+	mx_out(o, "\"ready\":\"bytes\",\"untouched\":\"bytes\","
+	    "\"resident\":\"bytes\",\"rss\":\"bytes\"}}\n");
 }
 
 void

@@ -262,31 +262,50 @@ START_TEST(test_text)
 }
 END_TEST
 
-/* One flat object: "name":value pairs, each name once.  */
+static const char *
+unit_of(const char *name)
+{
+	return strcmp(name, "spans") == 0 ? "spans" :
+	    strcmp(name, "large_blocks") == 0 ? "blocks" :
+	    strcmp(name, "threads") == 0 ? "threads" :
+	    strcmp(name, "foreign") == 0 ? "pointers" : "bytes";
+}
+
+/* One object: "name":value pairs, each name once, and an object of their units.  */
 START_TEST(test_json)
 {
 	char pair[60];
 	size_t colons = 0, commas = 0, quotes = 0;
+	const char *units;
 
 	make_some();
 	print(mx_stats_json);
 	ck_assert_uint_eq(text_lines(), 1);
+	units = strstr(text, "\"units\":{");
+	ck_assert_ptr_nonnull(units);
+	units = strchr(units, '{');
 	ck_assert(text[0] == '{' && text[text_used - 2] == '}');
 	for (const char *p = text; *p != '\0'; p++) {
 		colons += *p == ':';
 		commas += *p == ',';
 		quotes += *p == '"';
-		ck_assert(*p != '\\' && (p == text || *p != '{'));
+		ck_assert(*p != '\\');
+		ck_assert(p == text || *p != '{' || p == units);
 	}
-	ck_assert_uint_eq(colons, N_MEMBERS + 6);
-	ck_assert_uint_eq(commas, colons - 1);
-	ck_assert_uint_eq(quotes, 2 * (colons + 2));
+	/* memaix, schema, pid, resident, rss, units; and units of all but the
+	 * first three and the last.  */
+	ck_assert_uint_eq(colons, 2 * (N_MEMBERS + 2) + 4);
+	ck_assert_uint_eq(commas, colons - 2);
+	ck_assert_uint_eq(quotes, 2 * (colons + 1 + N_MEMBERS + 2));
 	for (size_t i = 0; i < N_MEMBERS; i++) {
 		snprintf(pair, sizeof pair, ",\"%s\":%zu", members[i].name,
 		    *members[i].at);
 		text_has(pair);
+		snprintf(pair, sizeof pair, "\"%s\":\"%s\"", members[i].name,
+		    unit_of(members[i].name));
+		ck_assert_msg(strstr(units, pair) != NULL, "no %s", pair);
 	}
-	text_has("{\"memaix\":\"" MEMAIX_VERSION "\",\"schema\":1,");
+	text_has("{\"memaix\":\"" MEMAIX_VERSION "\",\"schema\":2,");
 }
 END_TEST
 

@@ -63,7 +63,10 @@ d = json.load(open(sys.argv[1]))
 names = ["live", "rounding", "caches", "free_in_spans", "dirty", "metadata"]
 assert sum(d[n] for n in names) == d["ready"]
 assert d["ready"] - d["untouched"] == d["resident"] <= d["rss"]
-assert d["unit"] == "bytes" and d["schema"] == 1
+units = d["units"]
+assert d["schema"] == 2
+assert set(units) == {n for n in d if type(d[n]) is int} - {"schema", "pid"}
+assert units["live"] == "bytes" and units["threads"] == "threads"
 END
 fi
 
