@@ -54,6 +54,8 @@ struct memaix_stats {
 	size_t large_blocks;    /* number of large blocks */
 	size_t threads;         /* number of threads that have a cache */
 	size_t foreign;         /* number of pointers freed that were not ours */
+	size_t peak_prepared;   /* highest `prepared' so far */
+	size_t peak_reserved;   /* highest `reserved' so far */
 };
 
 /* Fill *STATS, whose first SIZE bytes the caller knows (sizeof *STATS).  Walks

@@ -189,6 +189,8 @@ mx_stats_read(struct memaix_stats *st)
 	st->prepared = mx_load(&a->prepared, RELAXED);
 	st->reserved = mx_load(&a->reserved, RELAXED);
 	st->peak_ready = mx_load(&a->peak_ready, RELAXED);
+	st->peak_prepared = mx_load(&a->peak_prepared, RELAXED);
+	st->peak_reserved = mx_load(&a->peak_reserved, RELAXED);
 	st->released = mx_load(&a->released, RELAXED);
 	st->foreign = mx_load(&mx_stats_foreign, RELAXED);
 	if (w.resident != SIZE_MAX)
@@ -225,6 +227,10 @@ static const struct line more_lines[] = {
 	    AT(prepared), NULL },
 	{ "reserved", "bytes of address space only", AT(reserved), NULL },
 	{ "peak_ready", "bytes, highest sum so far", AT(peak_ready), NULL },
+	{ "peak_prepared", "bytes, highest `prepared' so far",
+	    AT(peak_prepared), NULL },
+	{ "peak_reserved", "bytes, highest `reserved' so far",
+	    AT(peak_reserved), NULL },
 	{ "released", "bytes given back to the kernel so far", AT(released),
 	    NULL },
 	{ "live_small", "bytes of `live' in small blocks", AT(live_small),

@@ -73,20 +73,25 @@ move_bytes(size_t *from, size_t *to, size_t n)
 		mx_add(to, n, RELAXED);
 }
 
-/* One call that changed a state, or was refused.  */
+/* One call that has changed a state, or was refused.  */
 static void
 count_call(bool done)
 {
 	struct mx_sys_account *a = &mx_sys_account;
+	size_t reserved, prepared, ready;
 
 	mx_add(&a->calls, 1, RELAXED);
 	if (!done) {
 		mx_add(&a->refused, 1, RELAXED);
 		return;
 	}
-	raise_peak(&a->peak_ready, mx_load(&a->ready, RELAXED));
-	raise_peak(&a->peak_held, mx_load(&a->reserved, RELAXED) +
-	    mx_load(&a->prepared, RELAXED) + mx_load(&a->ready, RELAXED));
+	reserved = mx_load(&a->reserved, RELAXED);
+	prepared = mx_load(&a->prepared, RELAXED);
+	ready = mx_load(&a->ready, RELAXED);
+	raise_peak(&a->peak_reserved, reserved);
+	raise_peak(&a->peak_prepared, prepared);
+	raise_peak(&a->peak_ready, ready);
+	raise_peak(&a->peak_held, reserved + prepared + ready);
 }
 
 static void
@@ -178,13 +183,13 @@ mx_sys_unused(void *v, size_t n)
 	assert_pages(v, n);
 	r = sysUnusedOS(v, n);
 	errno = saved;          /* the one call that free makes */
-	count_call(r != MX_RELEASE_KEPT);
-	if (r == MX_RELEASE_KEPT)
-		return r;
 	if (r == MX_RELEASE_LAZY)
 		mx_store(&mx_sys_facts.lazy, true, RELAXED);
-	mx_add(&mx_sys_account.released, n, RELAXED);
-	move_bytes(&mx_sys_account.ready, &mx_sys_account.prepared, n);
+	if (r != MX_RELEASE_KEPT) {
+		mx_add(&mx_sys_account.released, n, RELAXED);
+		move_bytes(&mx_sys_account.ready, &mx_sys_account.prepared, n);
+	}
+	count_call(r != MX_RELEASE_KEPT);
 	return r;
 }
 

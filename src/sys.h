@@ -24,6 +24,8 @@ struct mx_sys_account {
 	size_t released;        /* ever given back by mx_sys_unused, total */
 	size_t calls;           /* system calls that changed a state */
 	size_t refused;         /* of these, refused by the kernel */
+	size_t peak_reserved;   /* last: readers know the places (root.h) */
+	size_t peak_prepared;
 };
 
 extern struct mx_sys_account mx_sys_account;

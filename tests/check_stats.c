@@ -27,6 +27,8 @@ read_stats(void)
 	ck_assert_uint_eq(st.reserved, fake_os_bytes(FAKE_RESERVED));
 	ck_assert_uint_eq(st.metadata, mx_meta_bytes());
 	ck_assert_uint_ge(st.peak_ready, st.ready);
+	ck_assert_uint_ge(st.peak_prepared, st.prepared);
+	ck_assert_uint_ge(st.peak_reserved, st.reserved);
 }
 
 static void
@@ -236,7 +238,9 @@ static const struct {
 	{ "peak_ready", &st.peak_ready }, { "released", &st.released },
 	{ "live_small", &st.live_small }, { "live_large", &st.live_large },
 	{ "spans", &st.spans }, { "large_blocks", &st.large_blocks },
-	{ "threads", &st.threads }, { "foreign", &st.foreign }
+	{ "threads", &st.threads }, { "foreign", &st.foreign },
+	{ "peak_prepared", &st.peak_prepared },
+	{ "peak_reserved", &st.peak_reserved }
 };
 
 #define N_MEMBERS (sizeof members / sizeof members[0])

@@ -115,6 +115,8 @@ START_TEST(test_life)
 	assert_books(0, 0, 0);
 	ck_assert_uint_eq(books->peak_ready, 4 * page);
 	ck_assert_uint_eq(books->peak_held, 8 * page);
+	ck_assert_uint_eq(books->peak_reserved, 8 * page);
+	ck_assert_uint_eq(books->peak_prepared, 6 * page);
 	ck_assert_uint_eq(books->refused, 0);
 	ck_assert_uint_eq(books->calls, fake_os_calls(FAKE_ANY) -
 	    fake_os_calls(FAKE_USED));
@@ -136,6 +138,12 @@ START_TEST(test_alloc)
 	ck_assert_int_eq(errno, ENOMEM);
 	ck_assert_uint_eq(books->refused, 1);
 	assert_books(0, 0, 2 * page);
+	/* The call that gave most of it up counts too.  */
+	ck_assert_uint_eq(books->peak_prepared, 0);
+	ck_assert_int_eq(mx_sys_unused(v, 2 * page), MX_RELEASE_ZERO);
+	assert_books(0, 2 * page, 0);
+	ck_assert_uint_eq(books->peak_prepared, 2 * page);
+	ck_assert_uint_eq(books->peak_reserved, 0);
 }
 END_TEST
 
