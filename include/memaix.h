@@ -56,6 +56,8 @@ struct memaix_stats {
 	size_t foreign;         /* number of pointers freed that were not ours */
 	size_t peak_prepared;   /* highest `prepared' so far */
 	size_t peak_reserved;   /* highest `reserved' so far */
+	size_t huge_page;       /* bytes in a huge page, whether or not memaix asks
+	                         * for some; 0: the system gives none */
 };
 
 /* Fill *STATS, whose first SIZE bytes the caller knows (sizeof *STATS).  Walks

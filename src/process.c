@@ -296,6 +296,18 @@ start_background(void)
 		    "not on this system" : "the system refuses a thread");
 }
 
+/* Who asks for huge pages that the system does not give is told so, once, and
+ * nothing asks the kernel for them from here on.  */
+static void
+check_huge(void)
+{
+	if (!mx_conf.huge || mx_sys_facts.large || mx_sys_huge_is_supported())
+		return;
+	mx_sys_huge_disable();
+	mx_out_message("huge: this system has no huge pages, or has them "
+	    "switched off; going on without");
+}
+
 void
 mx_process_start(void)
 {
@@ -309,6 +321,7 @@ mx_process_start(void)
 	mx_process_done(cache);
 	mx_store(&started, true, RELEASE);
 	keep_stderr();
+	check_huge();
 	start_background();
 	if (mx_conf.help)
 		mx_conf_help(STDERR_FILENO);

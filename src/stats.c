@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "cache.h"
+#include "conf.h"
 #include "guard.h"
 #include "heap.h"
 #include "meta.h"
@@ -191,6 +192,7 @@ mx_stats_read(struct memaix_stats *st)
 	st->peak_ready = mx_load(&a->peak_ready, RELAXED);
 	st->peak_prepared = mx_load(&a->peak_prepared, RELAXED);
 	st->peak_reserved = mx_load(&a->peak_reserved, RELAXED);
+	st->huge_page = mx_sys_huge_size();
 	st->released = mx_load(&a->released, RELAXED);
 	st->foreign = mx_load(&mx_stats_foreign, RELAXED);
 	if (w.resident != SIZE_MAX)
@@ -242,7 +244,18 @@ static const struct line more_lines[] = {
 	{ "threads", "threads with a cache", AT(threads), "threads" },
 	{ "foreign", "pointers freed that were not ours", AT(foreign),
 	    "pointers" },
+	{ "huge_page", "bytes in a huge page; 0: the system gives none",
+	    AT(huge_page), NULL },
 };
+
+/* Are huge pages asked for?  */
+static const char *
+huge(const struct memaix_stats *st)
+{
+	if (!mx_conf.huge)
+		return "off";
+	return st->huge_page > 0 || mx_sys_facts.large ? "on" : "unsupported";
+}
 
 #define COUNT(a) (sizeof (a) / sizeof (a)[0])
 
@@ -288,6 +301,8 @@ mx_stats_text(struct mx_out *o)
 	for (size_t i = 0; i < COUNT(more_lines); i++)
 		mx_out(o, "  %16zu  %-14s %s\n", value(&st, &more_lines[i]),
 		    more_lines[i].name, more_lines[i].text);
+	mx_out(o, "  %16s  %-14s %s\n", huge(&st), "huge",
+	    "huge pages: on, off or unsupported");
 }
 
 static void
@@ -305,7 +320,7 @@ mx_stats_json(struct mx_out *o)
 
 	mx_stats_read(&st);
 	mx_out(o, "{\"memaix\":\"" MEMAIX_VERSION "\",\"schema\":2,"
-	    "\"pid\":%d", (int)getpid());
+	    "\"pid\":%d,\"huge\":\"%s\"", (int)getpid(), huge(&st));
 	for (size_t i = 0; i < COUNT(sum_lines); i++)
 		mx_out(o, ",\"%s\":%zu", sum_lines[i].name,
 		    value(&st, &sum_lines[i]));

@@ -48,8 +48,10 @@ mx_sys_grant(void)
 void
 mx_sys_choose_source(enum mx_source source)
 {
-	if (sysSourceOS(source) == 0)
-		mx_sys_facts.page = sysPageSizeOS();
+	if (sysSourceOS(source) != 0)
+		return;
+	mx_sys_facts.page = sysPageSizeOS();
+	mx_sys_facts.large = source == MX_SOURCE_LARGE;
 }
 
 static void

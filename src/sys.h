@@ -37,6 +37,7 @@ struct mx_sys_facts {
 	bool lazy;              /* a release left old bytes behind: Prepared
 	                         * memory is not known to be zero any more */
 	bool no_move;           /* sysMoveOS said that it does not exist */
+	bool large;             /* all mappings have larger pages from the start */
 };
 
 extern struct mx_sys_facts mx_sys_facts;

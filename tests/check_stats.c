@@ -45,6 +45,8 @@ START_TEST(test_nothing)
 	start_on(&kernels[_i]);
 	memset(&st, 0xff, sizeof st);
 	read_stats();
+	ck_assert_uint_eq(st.huge_page, options.huge);
+	st.huge_page = 0;
 	ck_assert_mem_eq(&st, &none, sizeof st);
 }
 END_TEST
@@ -240,7 +242,8 @@ static const struct {
 	{ "spans", &st.spans }, { "large_blocks", &st.large_blocks },
 	{ "threads", &st.threads }, { "foreign", &st.foreign },
 	{ "peak_prepared", &st.peak_prepared },
-	{ "peak_reserved", &st.peak_reserved }
+	{ "peak_reserved", &st.peak_reserved },
+	{ "huge_page", &st.huge_page }
 };
 
 #define N_MEMBERS (sizeof members / sizeof members[0])
@@ -296,11 +299,11 @@ START_TEST(test_json)
 		ck_assert(*p != '\\');
 		ck_assert(p == text || *p != '{' || p == units);
 	}
-	/* memaix, schema, pid, resident, rss, units; and units of all but the
-	 * first three and the last.  */
-	ck_assert_uint_eq(colons, 2 * (N_MEMBERS + 2) + 4);
+	/* memaix, schema, pid, huge, resident, rss, units; and units of all but
+	 * the first four and the last.  */
+	ck_assert_uint_eq(colons, 2 * (N_MEMBERS + 2) + 5);
 	ck_assert_uint_eq(commas, colons - 2);
-	ck_assert_uint_eq(quotes, 2 * (colons + 1 + N_MEMBERS + 2));
+	ck_assert_uint_eq(quotes, 2 * (colons + 2 + N_MEMBERS + 2));
 	for (size_t i = 0; i < N_MEMBERS; i++) {
 		snprintf(pair, sizeof pair, ",\"%s\":%zu", members[i].name,
 		    *members[i].at);
@@ -310,6 +313,22 @@ START_TEST(test_json)
 		ck_assert_msg(strstr(units, pair) != NULL, "no %s", pair);
 	}
 	text_has("{\"memaix\":\"" MEMAIX_VERSION "\",\"schema\":2,");
+}
+END_TEST
+
+/* What the system gives, and whether it is asked for.  */
+START_TEST(test_huge)
+{
+	options.huge = _i & 1 ? 2 * MX_MIB : 0;
+	start();
+	mx_conf.huge = (_i & 2) != 0;
+	print(mx_stats_text);
+	text_has(_i & 1 ? " 2097152  huge_page " : " 0  huge_page ");
+	text_has(_i < 2 ? " off  huge " : _i == 2 ? " unsupported  huge " :
+	    " on  huge ");
+	print(mx_stats_json);
+	text_has(_i < 2 ? ",\"huge\":\"off\"," : _i == 2 ?
+	    ",\"huge\":\"unsupported\"," : ",\"huge\":\"on\",");
 }
 END_TEST
 
@@ -349,6 +368,7 @@ main(void)
 
 	tcase_add_loop_test(tc, test_nothing, 0, N_KERNELS);
 	tcase_add_loop_test(tc, test_large, 0, N_KERNELS);
+	tcase_add_loop_test(tc, test_huge, 0, 4);
 	tc = tcase_create("numbers");
 	tcase_add_checked_fixture(tc, setup_stats, NULL);
 	tcase_set_timeout(tc, 120);
