@@ -323,36 +323,106 @@ mx_conf_init(bool secure)
 	return true;
 }
 
+/* ---- the table ---- */
+
+struct cell {
+	char text[MX_CONF_PATH_MAX];
+	size_t used;
+};
+
 static void
-print_value(struct mx_out *out, const struct option *o)
+fill_cell(void *arg, const char *text, size_t n)
 {
-	if (o->type == PATH)
-		mx_out(out, "%-12s", (const char *)field_of(o));
-	else if (o->type == WORD)
-		mx_out(out, "%-12s", o->words[get_number(o)]);
-	else if (o->type == BOOL)
-		mx_out(out, "%-12s", get_number(o) ? "true" : "false");
-	else
-		mx_out(out, "%-12zu", get_number(o));
+	struct cell *c = arg;
+
+	n = mx_min(n, sizeof c->text - 1 - c->used);
+	memcpy(c->text + c->used, text, n);
+	c->used += n;
+	c->text[c->used] = '\0';
+}
+
+/* V as the parser reads it: 8M.  */
+static void
+put_value(struct mx_out *out, const struct option *o, size_t v)
+{
+	unsigned k = 0;
+
+	if (o->type == WORD) {
+		mx_out(out, "%s", o->words[v]);
+	} else if (o->type == BOOL) {
+		mx_out(out, "%s", v != 0 ? "true" : "false");
+	} else {
+		for (; o->type == SIZE && v > 0 && v % 1024 == 0 && k < 4; k++)
+			v /= 1024;
+		mx_out(out, "%zu", v);
+		if (k > 0)
+			mx_out(out, "%c", "KMGT"[k - 1]);
+	}
+}
+
+static void
+put_range(struct mx_out *out, const struct option *o)
+{
+	switch (o->type) {
+	case BOOL:
+		mx_out(out, "true, false");
+		break;
+	case PATH:
+		mx_out(out, "path to %zu bytes", o->max);
+		break;
+	case WORD:
+		for (size_t i = 0; i <= o->max; i++)
+			mx_out(out, "%s%s", i > 0 ? ", " : "", o->words[i]);
+		break;
+	default:
+		put_value(out, o, o->min);
+		mx_out(out, " to ");
+		put_value(out, o, o->max);
+		break;
+	}
+}
+
+enum column { VALUE, DEFAULT, RANGE };
+
+static void
+print_cell(struct mx_out *out, const struct option *o, enum column column)
+{
+	static const size_t width[] = { 12, 8, 17 };
+	struct cell c = { .used = 0 };
+	struct mx_out inner;
+
+	mx_out_init(&inner, fill_cell, &c);
+	if (column == RANGE)
+		put_range(&inner, o);
+	else if (o->type != PATH)
+		put_value(&inner, o, column == VALUE ? get_number(o) :
+		    o->value);
+	else if (column == VALUE)
+		mx_out(&inner, "%s", (const char *)field_of(o));
+	mx_out_done(&inner);
+	/* A path may be empty; a table has something in each place.  */
+	if (c.used == 0)
+		fill_cell(&c, "-", 1);
+	mx_out(out, "%s ", c.text);
+	for (size_t n = c.used; n < width[column]; n++)
+		mx_out(out, " ");
 }
 
 void
 mx_conf_help(int fd)
 {
-	static const char *const unit[] = { "true/false", "bytes, K M G T",
-		"number", "path", "word" };
 	struct mx_out out;
 
 	mx_out_init_fd(&out, fd);
 	mx_out(&out, "memaix: options, set by " NAME
 	    "=name:value,name:value\n");
-	mx_out(&out, "  %-14s %-15s %-12s %s\n", "name", "type", "value",
-	    "meaning");
+	mx_out(&out, "  %-17s %-12s %-8s %-17s %s\n", "name", "value",
+	    "default", "values", "meaning");
 	for (size_t i = 0; i < N_OPTIONS; i++) {
-		mx_out(&out, "  %-14s %-15s ", options[i].name,
-		    unit[options[i].type]);
-		print_value(&out, &options[i]);
-		mx_out(&out, " %s\n", options[i].help);
+		mx_out(&out, "  %-17s ", options[i].name);
+		for (unsigned k = VALUE; k <= RANGE; k++)
+			print_cell(&out, &options[i], (enum column)k);
+		mx_out(&out, "%s\n", options[i].help);
 	}
 	mx_out_done(&out);
 }

@@ -57,7 +57,7 @@ bool mx_conf_init(bool secure);
 /* Read "name:value,name:value".  For mx_conf_init and for tests.  */
 void mx_conf_parse(const char *text);
 
-/* Print the table of options with their values in force to FD.  */
+/* Print the table of options to FD: value in force, default, range, meaning.  */
 void mx_conf_help(int fd);
 
 #endif /* MX_CONF_H */

@@ -311,28 +311,30 @@ END_TEST
 /* The help names every option with the value in force, one line each.  */
 START_TEST(test_help)
 {
-	char line[40];
+	char line[60];
 
-	parse("decay_ms:4321,stats_file:/some/where,huge:1");
+	parse("decay_ms:4321,stats_file:/some/where,huge:1,dirty_min:5000");
 	text_divert();
 	mx_conf_help(STDERR_FILENO);
 	text_restore();
 	ck_assert_uint_eq(text_lines(), 2 + N_NUMBERS + N_TRUTHS + 2);
 	text_has("MEMAIX_OPTIONS=name:value,name:value\n");
 	for (int i = 0; i < N_NUMBERS; i++) {
-		snprintf(line, sizeof line, "\n  %-14s ", numbers[i].name);
-		text_has(line);
-		snprintf(line, sizeof line, " %zu ", *numbers[i].at);
+		snprintf(line, sizeof line, "\n  %-17s ", numbers[i].name);
 		text_has(line);
 	}
 	for (int i = 0; i < N_TRUTHS; i++) {
-		snprintf(line, sizeof line, "\n  %-14s true/false ",
-		    truths[i].name);
+		snprintf(line, sizeof line, "\n  %-17s %-12s %-8s true, false",
+		    truths[i].name, *truths[i].at ? "true" : "false",
+		    truths[i].value ? "true" : "false");
 		text_has(line);
 	}
-	text_has(" 4321 ");
-	text_has(" /some/where ");
-	text_has("\n  huge           true/false      true ");
+	/* Value, default, range: as they may be written.  */
+	text_has("\n  decay_ms          4321         1000     0 to 3600000 ");
+	text_has("\n  dirty_min         5000         8M       0 to 64G ");
+	text_has("\n  arena             1G           1G       4M to 64G ");
+	text_has("\n  stats_file        /some/where  -        path to 255 bytes ");
+	text_has("\n  on_misuse         abort        abort    abort, report ");
 }
 END_TEST
 
