@@ -96,7 +96,7 @@ mx_log2(size_t n)
 
 /* Assertions, cheapest first.  mx_assert: one compare, debug builds.
  * mx_assert_slow: a walk, debug builds with --enable-debug=slow.  What must be
- * seen in release builds is not an assertion but mx_panic (panic.h).  */
+ * seen in release builds is not an assertion but mx_misuse (misuse.h).  */
 MX_NORETURN void mx_assert_fail(const char *file, int line, const char *what);
 
 #ifdef MX_DEBUG

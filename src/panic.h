@@ -1,7 +1,7 @@
 /* panic.h - the end: one line that names what is wrong, then abort.
  *
- * For errors of the program (a pointer that is no block) and of memaix itself.
- * A refusal by the kernel is never a panic.
+ * For what nobody can go on after: an error of memaix itself, or an operator new
+ * that may neither return nor throw.  An error of the program is mx_misuse's.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -10,7 +10,7 @@
 
 #include "base.h"
 
-/* WHAT is a fixed text such as "free: not a block".  */
+/* WHAT is a fixed text, P an address that belongs to it or NULL.  */
 MX_NORETURN MX_COLD void mx_panic(const char *what, const void *p);
 
 #endif /* MX_PANIC_H */
