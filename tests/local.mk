@@ -212,6 +212,7 @@ EXTRA_DIST += \
 	%D%/aix/imports.allow \
 	%D%/aix/build.sh %D%/aix/ld.sh %D%/aix/rig.sh %D%/aix/faults.sh \
 	%D%/aix/doctor.sh %D%/aix/prove_rig.sh %D%/aix/prove.sh \
+	%D%/aix/configured.sh %D%/aix/tools.sh \
 	%D%/aix/prove_probe.c %D%/aix/prove_user.c \
 	%D%/aix/prove_user_main.c \
 	%D%/aix/aix_test.c %D%/aix/fake_errno.h \
@@ -238,6 +239,7 @@ EXTRA_DIST += \
 	%D%/aix/include/test/ctype.h \
 	%D%/aix/include/test/errno.h \
 	%D%/aix/include/test/fcntl.h \
+	%D%/aix/include/test/glob.h \
 	%D%/aix/include/test/malloc.h \
 	%D%/aix/include/test/pthread.h \
 	%D%/aix/include/test/sched.h \
@@ -248,6 +250,7 @@ EXTRA_DIST += \
 	%D%/aix/include/test/sys/mman.h \
 	%D%/aix/include/test/sys/resource.h \
 	%D%/aix/include/test/sys/shm.h \
+	%D%/aix/include/test/sys/stat.h \
 	%D%/aix/include/test/sys/time.h \
 	%D%/aix/include/test/sys/wait.h \
 	%D%/aix/include/test/time.h \

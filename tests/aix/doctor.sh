@@ -108,6 +108,8 @@ check_doctor()
 	says 0 narrow "$work/kinds/both/libmemaix.a" 'MALLOCTYPE=user:' \
 	    '32-bit XCOFF program, dynamic' "libc's own too" &&
 	says 0 threads "$work/kinds/both/libmemaix.a" 'MALLOCTYPE=user:' &&
+	says 0 threads "$work/configured/build/.libs/libmemaix.a" \
+	    'MALLOCTYPE=user:libmemaix_user.a' &&
 	says 0 script "$with" "script of  $work/kinds/threads" &&
 	says 125 static "$with" '64-bit XCOFF program, static' &&
 	says 125 own "$with" 'brings its own malloc' &&

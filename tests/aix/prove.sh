@@ -81,7 +81,8 @@ for lib in libc libpthreads; do
 	dump -X64 -Tv /usr/lib/$lib.a 2>/dev/null | awk '/EXP/ { print $NF }' |
 	    sort -u >"$tmp/$lib.names"
 done
-sed -n 's/^\(lib[a-z]*\) \(.*\)$/\1 \2/p' "$here/imports.allow" |
+sed -n 's/^command /libc /;s/^\(lib[a-z]*\) \(.*\)$/\1 \2/p' \
+    "$here/imports.allow" |
 while read -r lib name; do
 	grep -qx -e "$name" -e "\[noIMid\] $name" "$tmp/$lib.names" ||
 		echo "import.missing=$lib $name"

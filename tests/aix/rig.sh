@@ -174,9 +174,10 @@ build_programs()
 	{ grep -vxF -f "$top_srcdir/src/libmemaix_aix.sym" "$work/libc.imp"
 	  echo '#!libmemaix.a(shr_64.o)'
 	  cat "$top_srcdir/src/libmemaix_aix.sym"; } >"$work/memaix.imp"
-	for program_flags in -D__VEC__=1 -U__VEC__; do
-		[ $program_flags = -U__VEC__ ] && f=test || f=vec
-		program interface_$f "$t/interface_test.c" \
+	for f in interface_vec interface_test; do
+		[ "$f" = interface_vec ] && program_flags=-D__VEC__=1 ||
+			program_flags=
+		program "$f" "$t/interface_test.c" \
 		    "$t/interface_align.c" "$t/interface_report.c" \
 		    "$t/interface_random.c" || return
 	done
@@ -243,7 +244,7 @@ run()
 	shift 6
 	set_env="LIBPATH=$lib RIG=$kernel"
 	case $install in
-	preload)	set_env="$set_env LDR_PRELOAD64=libmemaix.a(shr_64.o)" ;;
+	preload)	set_env="$set_env LDR_PRELOAD64=libmemaix.a(${member:-shr_64.o})" ;;
 	user)		set_env="$set_env MALLOCTYPE=user:libmemaix_user.a" ;;
 	linked)		suffix=.linked ;;
 	esac
@@ -292,6 +293,7 @@ list_tests()
 		programs "$install" page=64k 65536
 	done
 	list_options
+	list_configured
 	. "$rig/faults.sh"
 	list_faults
 }
@@ -388,7 +390,7 @@ look()
 		say "PASS $what"
 	else
 		say "FAIL $what"
-		head -n 20 "$work/log"
+		tail -n 20 "$work/log"
 	fi
 }
 
@@ -412,6 +414,8 @@ look "loader section of libmemaix, 32 bits" check_loader shr.o \
 look "loader section of libmemaix_user, 32 bits" check_loader mem32.o \
     libmemaix_user.sym none lib32 "|libc32|runtime32"
 look "names, with _LINUX_SOURCE_COMPAT" check_renaming
+. "$rig/configured.sh"
+look "configure, libtool and make for AIX" check_configured
 . "$rig/doctor.sh"
 look "doctor on XCOFF files" check_doctor
 . "$rig/prove_rig.sh"

@@ -1,7 +1,9 @@
-/* testdecl.h - what only test programs use of the system's headers, for the rig.
+/* testdecl.h - what only test programs and the command use of the system's headers,
+ * for the rig.
  *
  * The library includes none of this, so nothing here is a claim about AIX but
- * for what has a source: rustlibc, as in aixdecl.h.  The shims know the rest.
+ * for what has a source: rustlibc, as in aixdecl.h.  The shims know the rest; of
+ * what only the command uses no layout is AIX's, since it is only compiled.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -39,6 +41,7 @@ int mkstemp(char *);
 char *mkdtemp(char *);
 int rmdir(const char *);
 void rewind(FILE *);
+int ferror(FILE *);
 void perror(const char *);
 
 /* stdlib.h */
@@ -163,6 +166,30 @@ ssize_t read(int, void *, size_t);
 unsigned alarm(unsigned);
 _Noreturn void _exit(int);
 extern char **environ;
+
+/* What only the command uses: POSIX, rustlibc */
+#define ENOENT 2
+#define ENOEXEC 8
+#define ENOTDIR 20
+#define EISDIR 21
+#define R_OK 4
+#define X_OK 1
+#define S_ISUID 04000
+#define S_ISGID 02000
+#define S_IFMT 0170000
+#define S_IFDIR 0040000
+#define S_ISDIR(m) (((m) & S_IFMT) == S_IFDIR)
+struct stat { mode_t st_mode; uid_t st_uid; gid_t st_gid; };
+int stat(const char *, struct stat *);
+int access(const char *, int);
+int execv(const char *, char *const[]);
+int execvp(const char *, char *const[]);
+ssize_t pread(int, void *, size_t, off_t);
+char *realpath(const char *, char *);
+char *strpbrk(const char *, const char *);
+typedef struct { size_t gl_pathc; char **gl_pathv; } glob_t;
+int glob(const char *, int, int (*)(const char *, int), glob_t *);
+void globfree(glob_t *);
 
 /* pthread.h: rustlibc */
 typedef void *pthread_attr_t;

@@ -1,0 +1,2 @@
+/* glob.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../testdecl.h"

@@ -1,0 +1,2 @@
+/* sys/stat.h - see testdecl.h.  SPDX-License-Identifier: MIT  */
+#include "../../testdecl.h"
