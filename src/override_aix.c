@@ -92,16 +92,33 @@ aix_mallinfo(void)
 	return m;
 }
 
+/* There is one heap, 0.  The size of the largest free piece would take a walk.  */
+static struct mallinfo_heap
+aix_mallinfo_heap(int heap)
+{
+	struct memaix_stats st;
+	struct mallinfo_heap m = { 0 };
+
+	if (heap != 0)
+		return m;
+	mx_process_init();
+	mx_stats_read(&st);
+	m.acquired = st.ready;
+	m.blks_alloc = st.spans + st.large_blocks;
+	m.netalloc = st.live;
+	m.bytes_free = st.caches + st.free_in_spans + st.dirty;
+	return m;
+}
+
+/* 0: done, 1: not (IBM: malloc).  What picks one of libc's own allocators means
+ * nothing here and does no harm.  */
 static int
 aix_mallopt(int what, int value)
 {
-	(void)value;
-#ifdef M_DISCLAIM
 	if (what == M_DISCLAIM)
 		(void)mx_trim();
-#endif
-	(void)what;
-	return 0;
+	return what == M_MALIGN && (value <= 0 || value > 16 ||
+	    (value & (value - 1)) != 0);
 }
 
 /* ---- MALLOCTYPE=user: ---- */
@@ -223,6 +240,8 @@ DEFINE(void *, aligned_alloc, (size_t align, size_t n),
     { return mx_aligned_alloc(align, n); })
 DEFINE(void *, valloc, (size_t n), { return mx_valloc(n); })
 DEFINE(struct mallinfo, mallinfo, (void), { return aix_mallinfo(); })
+DEFINE(struct mallinfo_heap, mallinfo_heap, (int heap),
+    { return aix_mallinfo_heap(heap); })
 DEFINE(int, mallopt, (int what, int value),
     { return aix_mallopt(what, value); })
 

@@ -68,6 +68,8 @@ test_nothing(void)
 	errno = 0;
 	CHECK(p_malloc((size_t)1 << 62) == NULL && errno == ENOMEM);
 	CHECK(mallopt(1, 1) == 0);
+	CHECK(mallopt(M_MALIGN, 16) == 0 && mallopt(M_MALIGN, 8) == 0);
+	CHECK(mallopt(M_MALIGN, 64) == 1 && mallopt(M_MALIGN, 12) == 1);
 }
 
 static void
@@ -145,6 +147,30 @@ test_release(void)
 	}
 	/* Memory that was kept is used again, not added to.  */
 	CHECK(plain_rss() <= full + BIG / 4);
+}
+
+/* What is free and still in memory goes back on demand.  */
+static void
+test_disclaim(void)
+{
+	void *p[64];
+	struct mallinfo m;
+	struct mallinfo_heap h;
+
+	for (int i = 0; i < 64; i++) {
+		p[i] = p_malloc(60000);
+		memset(p[i], 1, 60000);
+	}
+	h = mallinfo_heap(0);
+	CHECK(user || (h.netalloc >= sizeof p / sizeof p[0] * 60000 &&
+	    h.acquired >= h.netalloc && h.blks_alloc > 0));
+	for (int i = 0; i < 64; i++)
+		p_free(p[i]);
+	CHECK(mallopt(M_DISCLAIM, 0) == 0);
+	m = mallinfo();
+	CHECK(kept || plain_rss() < m.uordblks + PLAIN_MIB);
+	h = mallinfo_heap(1);
+	CHECK(h.acquired == 0 && h.netalloc == 0 && h.bytes_free == 0);
 }
 
 /* Nothing is asked of the kernel that it does not have.  */
@@ -226,6 +252,7 @@ main(int argc, char **argv)
 	test_names();
 	test_foreign();
 	test_release();
+	test_disclaim();
 	if (!alone) {
 		test_keys();
 		test_threads();

@@ -23,6 +23,11 @@ struct aix_mallinfo {
 	int keepcost;
 };
 
+/* H71 */
+struct aix_mallinfo_heap {
+	unsigned long root_sz, acquired, blks_alloc, netalloc, bytes_free;
+};
+
 /* The names of IBM's page; the first nine are required.  */
 static struct {
 	void *(*malloc)(size_t);
@@ -165,6 +170,16 @@ aix_mallinfo(void)
 	return user.malloc != NULL ? user.mallinfo() : none;
 }
 
+/* No hook for it: under a replacement too it tells of libc's heap.  */
+static struct aix_mallinfo_heap
+aix_mallinfo_heap(int heap)
+{
+	struct aix_mallinfo_heap none = { 0 };
+
+	(void)heap;
+	return none;
+}
+
 /* libc's own calls are bound inside it: LDR_PRELOAD64 does not reach them, and
  * so its blocks meet the program's free (IBM: shared object and runtime
  * linking).  */
@@ -271,6 +286,7 @@ const struct shim shim_malloc[] = {
 	SHIM_AS("libc.a", vec_calloc, aix_vec_calloc),
 	SHIM_AS("libc.a", mallopt, aix_mallopt),
 	SHIM_AS("libc.a", mallinfo, aix_mallinfo),
+	SHIM_AS("libc.a", mallinfo_heap, aix_mallinfo_heap),
 	SHIM_AS("libc.a", strdup, aix_strdup),
 	SHIM("rig.a", rig_libc_free),
 	{ NULL, NULL, NULL }

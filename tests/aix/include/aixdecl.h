@@ -2,7 +2,7 @@
  * sources where there is no AIX.  Never used on a real one.
  *
  * Every constant has its source in short: H53 = AIX 5.3 headers in a public
- * index, GoDefs = golang defs_aix_ppc64.go, rustlibc = rust-lang/libc
+ * index, H71 = the same of 7.1, GoDefs = golang defs_aix_ppc64.go, rustlibc = rust-lang/libc
  * src/unix/aix, IBM = ibm.com/docs, POSIX.  The other headers of this folder
  * only include this one.
  *
@@ -126,7 +126,12 @@ void *calloc(size_t, size_t);
 void *realloc(void *, size_t);
 int posix_memalign(void **, size_t, size_t);
 
-/* malloc.h: rustlibc */
+/* malloc.h: H71; struct mallinfo also rustlibc */
+#define M_DISCLAIM 5
+#define M_MALIGN 6
+struct mallinfo_heap {
+	unsigned long root_sz, acquired, blks_alloc, netalloc, bytes_free;
+};
 struct mallinfo {
 	unsigned long arena;
 	int ordblks, smblks, hblks, hblkhd;

@@ -77,6 +77,7 @@ int isspace(int);
 
 /* malloc.h */
 struct mallinfo mallinfo(void);
+struct mallinfo_heap mallinfo_heap(int);
 int mallopt(int, int);
 /* Not on AIX: weak references to them are null.  */
 size_t malloc_usable_size(void *);
