@@ -139,6 +139,9 @@ test_release(void)
 	m = mallinfo();
 	CHECK(kept ? m.arena >= BIG : m.arena < BIG);
 	for (int i = 0; i < 3; i++) {
+		/* A run of which one page is left is cleared anyway.  */
+		if (i == 1)
+			(void)mallopt(M_DISCLAIM, 0);
 		p = p_calloc(1, BIG - (size_t)i * 4096);
 		CHECK(plain_zeros(p, BIG - (size_t)i * 4096) ==
 		    BIG - (size_t)i * 4096);

@@ -1,7 +1,7 @@
 # faults.sh - faults that the rig must see, for rig.sh to read in.
 #
-# Each is a change to a copy of the sources; a test that is known to pass must
-# fail with it.  A change that changes nothing is an error.
+# Each is a change to a copy of the sources; a test that passes without it must fail
+# with it, and say what goes with it.  A change that changes nothing is an error.
 #
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
@@ -30,60 +30,74 @@ seed()
 	library "fault-$seed_name" -Wno-error "$@" >"$work/log" 2>&1 ||
 		die "FAIL fault $seed_name does not build"
 	aix_src=$top_srcdir/src
-	label="fault $seed_name"
 }
+
+# try NAME INSTALL LIBRARY KERNEL PROGRAM ARGUMENTS WORDS: with the fault, and with the
+# library that it is a copy of.
+try()
+{
+	label="fault $1"
+	run "$2" "fault-$1" "$4" 4096 "$5" "$6" "fails='$7'"
+	label="without fault $1"
+	run "$2" "$3" "$4" 4096 "$5" "$6"
+}
+
+# Nothing says more where memory is used that is not there.
+crash='uncaught target signal 11'
 
 list_faults()
 {
 	# One cache for all threads.
 	if seed tls '' '' -DMX_NATIVE_TLS -D__thread= '-Dtls_model(x)=unused'
 	then
-		run preload fault-tls '' 4096 stress_threads '30 16' fails=1
+		try tls preload native '' stress_threads '4 16' \
+		    "FAIL stress_threads|memaix: M0"
 	fi
 	# A key that is not ours.
 	if seed key cache.h 's/(pthread_key_t)(key - 1)/(pthread_key_t)key/'
 	then
-		run user fault-key '' 4096 aix_test user fails=1 limit=60
+		try key user lib '' aix_test user "$crash"
 	fi
 	# The kernel kept the pages, but they are taken for zero.
 	if seed zero sys_aix.c \
 	    's/return done ? MX_RELEASE_ZERO : MX_RELEASE_KEPT/(void)done; return MX_RELEASE_ZERO/'
 	then
-		run preload fault-zero disclaim=fails 4096 aix_test kept fails=1
+		try zero preload lib disclaim=fails aix_test kept \
+		    'FAIL .*plain_zeros'
 	fi
 	# disclaim is believed without a look at the bytes.
 	if seed believe sys_aix.c 's/v\[0\] == 0 && v\[n - 1\] == 0;/true;/'
 	then
-		run preload fault-believe disclaim=lies 4096 aix_test kept \
-		    fails=1
+		try believe preload lib disclaim=lies aix_test kept \
+		    'FAIL .*plain_zeros'
 	fi
 	# Hooks around fork that do nothing.
 	if seed fork override_aix.c \
 	    's/^	mx_process_fork_prepare();/	return;/'
 	then
-		run user fault-fork '' 4096 fork_test '150 6 1' fails=1 limit=120
+		try fork user lib '' fork_test '150 6 1' "a child hung|$crash"
 	fi
 	# Reserved memory becomes usable by mapping over it.
 	if seed over sys_aix.c \
 	    's/return mprotect(v, n, PROT_READ | PROT_WRITE) == 0/return replace(v, n)/'
 	then
-		run preload fault-over '' 4096 aix_test '' fails=1
+		try over preload lib '' aix_test '' "$crash"
 	fi
 	# Pages said to be given back, and nothing done, as madvise does.
 	if seed madvise sys_aix.c \
 	    's/done = disclaim64(v, n, DISCLAIM_ZEROMEM) == 0/done = true/'
 	then
-		run preload fault-madvise '' 4096 aix_test '' fails=1
+		try madvise preload lib '' aix_test '' 'FAIL .*after'
 	fi
 	# Pages of 64 KiB given back by halves.
 	if seed page sys_aix.c 's/facts.page = mx_min(page_at(mid), PAGE_64K)/facts.page = PAGE_4K/'
 	then
-		run preload fault-page page=64k 4096 interface_test '' fails=1
+		try page preload lib page=64k interface_test '' "$crash"
 	fi
 	# libc's blocks are not handed on.
 	if seed foreign override_aix.c 's/ = find_next;$/ = NULL;/'
 	then
-		run preload fault-foreign '' 4096 aix_test '' fails=1
+		try foreign preload lib '' aix_test '' 'memaix: M011'
 	fi
 	# A mutex of libpthreads before libpthreads is up.
 	aix_more="pthread_mutex_lock pthread_mutex_unlock"
@@ -92,13 +106,14 @@ list_faults()
 #include <pthread.h>/
 	    s/^	int expected = 0;/	static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER; (void)pthread_mutex_lock(\&m); (void)pthread_mutex_unlock(\&m); &/'
 	then
-		run user fault-mutex '' 4096 aix_test user fails=1
+		try mutex user lib '' aix_test user 'a mutex before libpthreads'
 	fi
 	aix_more=
 	# Threads get caches too early.
 	if seed early process.c 's/if (!mx_load(&started, ACQUIRE) ||/if (/'
 	then
-		run user fault-early '' 4096 aix_test user fails=1
+		try early user lib '' aix_test user \
+		    'pthread_self before libpthreads'
 	fi
 	label=
 	fault_pagemap
@@ -125,5 +140,6 @@ fault_pagemap()
 	# shellcheck disable=SC2086
 	link_program "$work/fault-pagemap" libc.imp "$work/fault.o" $core ||
 		die "FAIL fault pagemap does not link"
-	job "check_address, fault pagemap" "words='$work/fault-pagemap'" fails=1
+	job "check_address, fault pagemap" "words='$work/fault-pagemap'" \
+	    "fails='mx_address_aix.a. == .* but'"
 }

@@ -44,8 +44,13 @@ if [ "${1-}" = --job ]; then
 	[ "$status" -eq 0 ] || why="status $status"
 	[ -z "$expect" ] || grep -q "$expect" "$log" || why="no '$expect'"
 	[ -z "$not" ] || ! grep -q "$not" "$log" || why="'$not'"
+	# A fault must be seen, by the words that go with it: a test that takes too
+	# long or an emulator that dies has seen nothing.
 	if [ -n "$fails" ]; then
-		[ -n "$why" ] && why= || why='it passes'
+		why=
+		[ "$status" -ne 0 ] || why='it passes'
+		[ "$status" -ne 124 ] || why='it takes too long'
+		grep -Eq "$fails" "$log" || why="no '$fails'"
 	fi
 	end=$(date +%s)
 	if [ -z "$why" ]; then
