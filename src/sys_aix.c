@@ -103,15 +103,30 @@ page_at(const void *v)
 	return info.pagesize;
 }
 
+static bool
+is_resident(void *v, size_t n)
+{
+	size_t bytes = sysResidentOS(v, n);
+
+	return bytes != SIZE_MAX && bytes > 0;
+}
+
 /* IBM documents disclaim for data, stack and shared memory; for mmap the sources
- * disagree, so what it says is believed only if the bytes are gone.  */
+ * disagree, so what it says is believed only if the bytes are gone, and the frames
+ * too where mincore tells of such pages.  */
 static bool
 probe_disclaim(volatile char *v, size_t n)
 {
+	void *page = (void *)(uintptr_t)v;
+	bool tells;
+
 	v[0] = 1;
 	v[n - 1] = 1;
-	return disclaim64((void *)(uintptr_t)v, n, DISCLAIM_ZEROMEM) == 0 &&
-	    v[0] == 0 && v[n - 1] == 0;
+	tells = is_resident(page, n);
+	if (disclaim64(page, n, DISCLAIM_ZEROMEM) != 0 ||
+	    (tells && is_resident(page, n)))
+		return false;
+	return v[0] == 0 && v[n - 1] == 0;
 }
 
 static bool

@@ -223,6 +223,7 @@ libc_start(void)
 }
 
 void pthread_shim_up(void);
+bool malloc_is_in_init;
 
 /* "user:NAME": the archive is found by LIBPATH, its 64-bit member is mem64.o, and
  * it is not loaded if a required name is missing (IBM).  */
@@ -251,6 +252,8 @@ malloc_choose(void)
 		if (v == NULL && names[i].required)
 			rig_die("%s lacks %s", what, names[i].name);
 	}
+	if (rig.pthreads_early)
+		pthread_shim_up();
 	if (user.malloc_start != NULL)
 		user.malloc_start();
 	libc_start();
@@ -258,7 +261,9 @@ malloc_choose(void)
 		return;
 	pthread_shim_up();
 	aix_environ = environ;
+	malloc_is_in_init = true;
 	user.malloc_init();
+	malloc_is_in_init = false;
 }
 
 /* Called by libpthreads' fork (IBM).  */

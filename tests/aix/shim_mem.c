@@ -99,6 +99,16 @@ in_break(const void *v)
 	return (uintptr_t)v - (uintptr_t)BREAK_AT < BREAK_ROOM;
 }
 
+static size_t
+total_mapped(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_mappings; i++)
+		n += mappings[i].to - mappings[i].from;
+	return n;
+}
+
 /* Hints are not honoured (truss in nodejs/help 4083).  MAP_FIXED over a mapping
  * fails with ENOMEM (bdwgc issue 285, OpenJDK, V8) unless XPG_SUS_ENV=ON was set
  * at exec (OpenJDK, IBM: mmap).  */
@@ -107,7 +117,8 @@ aix_mmap(void *hint, size_t n, int prot, int flags, int fd, off_t off)
 {
 	bool fixed = flags & AIX_MAP_FIXED;
 	int native = flags & (AIX_MAP_SHARED | AIX_MAP_PRIVATE);
-	bool is_64k = rig.page_64k || (flags & AIX_MAP_ANON_64K);
+	bool is_64k = rig.page_64k || ((flags & AIX_MAP_ANON_64K) &&
+	    !rig.map_64k_small);
 	uintptr_t at = (uintptr_t)hint;
 	size_t whole = (n + PAGE - 1) & ~(size_t)(PAGE - 1);
 	void *v;
@@ -124,6 +135,11 @@ aix_mmap(void *hint, size_t n, int prot, int flags, int fd, off_t off)
 	if (fixed && !rig.sus && (overlaps(at, at + whole) ||
 	    in_break(hint))) {
 		count_fixed_refused++;
+		pthread_mutex_unlock(&lock);
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	if (rig.limit_maps && total_mapped() + whole > rig.data_limit) {
 		pthread_mutex_unlock(&lock);
 		errno = ENOMEM;
 		return MAP_FAILED;
@@ -157,22 +173,29 @@ aix_munmap(void *v, size_t n)
 	return r == 0 ? 0 : fail(rig_errno(errno));
 }
 
-/* Works on mmap memory (Go, IBM: mprotect), not on the break's (gnulib; that it
- * answers EINVAL is belief).  */
+/* Works on mmap memory (Go, IBM: mprotect), not on the break's (gnulib; whether it
+ * then answers EINVAL is not known: rig.break_mprotect).  */
 static int
 aix_mprotect(void *v, size_t n, int prot)
 {
+	uintptr_t from = (uintptr_t)v;
+	uintptr_t to = from + n;
 	size_t page;
 
-	if ((uintptr_t)v % PAGE != 0 || in_break(v))
+	if ((uintptr_t)v % PAGE != 0)
 		return fail(EINVAL);
+	if (in_break(v))
+		return rig.break_mprotect ? 0 : fail(EINVAL);
 	pthread_mutex_lock(&lock);
 	page = page_at((uintptr_t)v);
 	pthread_mutex_unlock(&lock);
-	/* Protection can be no finer than pages: belief; the answer too.  */
-	if ((uintptr_t)v % page != 0 || n % page != 0)
+	/* Protection can be no finer than pages: belief.  */
+	from &= ~(page - 1);
+	to = (to + page - 1) & ~(page - 1);
+	if ((from != (uintptr_t)v || to - from != n) && !rig.mprotect_whole)
 		return fail(EINVAL);
-	return mprotect(v, n, prot) == 0 ? 0 : fail(rig_errno(errno));
+	return mprotect((void *)from, to - from, prot) == 0 ? 0 :
+	    fail(rig_errno(errno));
 }
 
 /* Has no function, and says so to nobody (IBM: madvise; OMR).  */
@@ -222,8 +245,8 @@ is_writable(char *p)
 
 /* Documented for data, stack and shared memory (IBM: disclaim); OMR relies on it
  * for the break.  What it does to private mappings nobody says: rig.disclaim.
- * What happens to a page that is in the range in part is not known either: here
- * it is lost, the worst that can be.  */
+ * What happens to a page that is in the range in part is not known either: it is
+ * lost, the worst that can be, or all is refused.  */
 static int
 aix_disclaim64(void *v, size_t n, unsigned long flag)
 {
@@ -244,9 +267,15 @@ aix_disclaim64(void *v, size_t n, unsigned long flag)
 	pthread_mutex_lock(&lock);
 	page = page_at(from);
 	pthread_mutex_unlock(&lock);
+	if (rig.part_refused && (from % page != 0 || n % page != 0))
+		return fail(EINVAL);
 	from &= ~(page - 1);
 	to = (to + page - 1) & ~(page - 1);
 	p = (char *)from;
+	if (!in_break(v) && rig.disclaim == DISCLAIM_ZEROES) {
+		memset(p, 0, to - from);
+		return 0;
+	}
 	/* Where this system's pages are larger, it does nothing to a part.  */
 	(void)madvise(p, to - from, MADV_DONTNEED);
 	for (; from < to; from += PAGE)
@@ -265,8 +294,13 @@ aix_disclaim(char *v, unsigned n, unsigned flag)
 static int
 aix_mincore(char *v, size_t n, char *vec)
 {
-	return mincore(v, n, (unsigned char *)vec) == 0 ? 0 :
-	    fail(rig_errno(errno));
+	if (rig.mincore == MINCORE_FAILS)
+		return fail(EINVAL);
+	if (mincore(v, n, (unsigned char *)vec) != 0)
+		return fail(rig_errno(errno));
+	if (rig.mincore == MINCORE_ALL)
+		memset(vec, 1, (n + PAGE - 1) / PAGE);
+	return 0;
 }
 
 /* H53/vminfo.h: VM_PAGE_INFO 7, VMINFO_GETPSIZES 102.  */

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -225,6 +226,8 @@ aix_key_create(unsigned *key, void (*fn)(void *))
 	int e;
 
 	must_be_up("pthread_key_create");
+	if (rig.no_early_key && malloc_is_in_init)
+		return EAGAIN;
 	e = pthread_key_create(&native, fn);
 	*key = native;
 	return rig_errno(e);
@@ -233,7 +236,14 @@ aix_key_create(unsigned *key, void (*fn)(void *))
 static int
 aix_setspecific(unsigned key, const void *value)
 {
+	static __thread bool allocated;
+
 	must_be_up("pthread_setspecific");
+	/* A thread's table of values may come from malloc: not known.  */
+	if (rig.key_mallocs && !allocated) {
+		allocated = true;
+		memset(libc_malloc(500), 0x5a, 500);
+	}
 	return rig_errno(pthread_setspecific(key, value));
 }
 
@@ -261,17 +271,38 @@ aix_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 void shim_mem_fork(bool before);
 pid_t aix_fork(void);
 
-/* Handlers in POSIX's order; the replacement's hooks inside them, so that the
- * handlers may allocate: belief.  */
+static void
+run_handlers(bool child)
+{
+	for (int i = 0; i < n_at_fork; i++) {
+		void (*fn)(void) = child ? at_fork[i].child :
+		    at_fork[i].parent;
+
+		if (fn != NULL)
+			fn();
+	}
+}
+
+static void
+run_prepare(void)
+{
+	for (int i = n_at_fork; i-- > 0; )
+		if (at_fork[i].prepare != NULL)
+			at_fork[i].prepare();
+}
+
+/* Handlers in POSIX's order.  Whether the replacement's hooks come inside them, so
+ * that handlers may allocate, or around them is not known: rig.hooks_outside.  */
 pid_t
 aix_fork(void)
 {
 	pid_t pid;
 
-	for (int i = n_at_fork; i-- > 0; )
-		if (at_fork[i].prepare != NULL)
-			at_fork[i].prepare();
-	malloc_fork_hook(true, false);
+	if (rig.hooks_outside)
+		malloc_fork_hook(true, false);
+	run_prepare();
+	if (!rig.hooks_outside)
+		malloc_fork_hook(true, false);
 	pthread_mutex_lock(&lock);
 	shim_mem_fork(true);
 	pid = fork();
@@ -279,15 +310,12 @@ aix_fork(void)
 	pthread_mutex_unlock(&lock);
 	if (pid == 0)
 		self_tid = 0;
+	if (rig.hooks_outside)
+		run_handlers(pid == 0);
 	if (pid != 0 || !rig.no_postfork_child)
 		malloc_fork_hook(false, pid == 0);
-	for (int i = 0; i < n_at_fork; i++) {
-		void (*fn)(void) = pid == 0 ? at_fork[i].child :
-		    at_fork[i].parent;
-
-		if (fn != NULL)
-			fn();
-	}
+	if (!rig.hooks_outside)
+		run_handlers(pid == 0);
 	return pid;
 }
 

@@ -20,13 +20,23 @@
 /* Which kernel and libc to be, from RIG in the environment: "name,name=value".
  * Where nobody knows what AIX does, both answers are modes.  */
 struct rig {
-	enum { DISCLAIM_WORKS, DISCLAIM_FAILS, DISCLAIM_LIES } disclaim;
+	enum { DISCLAIM_WORKS, DISCLAIM_FAILS, DISCLAIM_LIES,
+	    DISCLAIM_ZEROES } disclaim; /* the last: and keeps the frames */
+	bool part_refused;      /* disclaim of a part of a page fails */
+	enum { MINCORE_WORKS, MINCORE_FAILS, MINCORE_ALL } mincore;
+	bool mprotect_whole;    /* of a part of a page: all of it */
+	bool break_mprotect;    /* of the break: 0, and nothing happens */
 	bool sus;               /* XPG_SUS_ENV=ON: mapping over a mapping */
 	bool page_64k;          /* mappings have 64 KiB pages */
 	bool map_64k;           /* MAP_ANON_64K is there (7.3 TL1) */
+	bool map_64k_small;     /* and changes nothing */
 	bool no_vmgetinfo;      /* and its answer */
 	bool no_postfork_child; /* unlock hook is not called in the child */
 	bool no_pthreads;       /* a program without libpthreads */
+	bool pthreads_early;    /* usable before __malloc_init__ */
+	bool no_early_key;      /* no key is made inside __malloc_init__ */
+	bool key_mallocs;       /* pthread_setspecific allocates */
+	bool hooks_outside;     /* fork hooks around the handlers */
 	bool libc_valloc;       /* valloc does not ask the replacement */
 	bool libc_vec;          /* nor do vec_malloc and vec_calloc */
 	bool late_environ;      /* no environment before libpthreads is up */
@@ -34,6 +44,7 @@ struct rig {
 	bool no_next;           /* dlsym does not know RTLD_NEXT */
 	bool report;            /* say what was done, at exit */
 	size_t data_limit;      /* RLIMIT_DATA, for sbrk */
+	bool limit_maps;        /* and for mappings */
 };
 
 extern struct rig rig;
@@ -100,6 +111,7 @@ size_t shim_mem_resident(void);
 
 /* MALLOCTYPE: find the replacement, and call it as libc does.  */
 void malloc_choose(void);
+extern bool malloc_is_in_init;
 void malloc_fork_hook(bool before, bool child);
 
 /* What the program's libc calls by itself.  */

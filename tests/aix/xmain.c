@@ -110,6 +110,15 @@ read_modes(void)
 	} flags[] = {
 		{ "sus", &rig.sus }, { "page=64k", &rig.page_64k },
 		{ "map_64k", &rig.map_64k },
+		{ "map_64k_small", &rig.map_64k_small },
+		{ "part_refused", &rig.part_refused },
+		{ "mprotect_whole", &rig.mprotect_whole },
+		{ "break_mprotect", &rig.break_mprotect },
+		{ "limit_maps", &rig.limit_maps },
+		{ "pthreads_early", &rig.pthreads_early },
+		{ "no_early_key", &rig.no_early_key },
+		{ "key_mallocs", &rig.key_mallocs },
+		{ "hooks_outside", &rig.hooks_outside },
 		{ "no_vmgetinfo", &rig.no_vmgetinfo },
 		{ "no_postfork_child", &rig.no_postfork_child },
 		{ "no_pthreads", &rig.no_pthreads },
@@ -131,6 +140,12 @@ read_modes(void)
 			rig.disclaim = DISCLAIM_FAILS;
 		else if (strcmp(s, "disclaim=lies") == 0)
 			rig.disclaim = DISCLAIM_LIES;
+		else if (strcmp(s, "disclaim=zeroes") == 0)
+			rig.disclaim = DISCLAIM_ZEROES;
+		else if (strcmp(s, "mincore=fails") == 0)
+			rig.mincore = MINCORE_FAILS;
+		else if (strcmp(s, "mincore=all") == 0)
+			rig.mincore = MINCORE_ALL;
 		else if (strncmp(s, "data_limit=", 11) == 0)
 			rig.data_limit = strtoul(s + 11, NULL, 0);
 		else
