@@ -37,7 +37,6 @@ static void
 setup_threads(void)
 {
 	ck_assert_int_eq(pthread_join(begin(nothing, NULL), NULL), 0);
-	mx_lock_shared();
 }
 
 static void *
