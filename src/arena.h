@@ -32,7 +32,8 @@ void *mx_arena_grow(size_t n, size_t *got);
 /* The border of the newest arena; NULL: none yet.  */
 char *mx_arena_border(void);
 
-/* The same as mx_arena_grow, but only where the border is at V, and NULL if it is not.  */
+/* The same as mx_arena_grow, but only where the border is at V, and NULL if it is
+ * not.  */
 void *mx_arena_grow_at(const void *v, size_t n, size_t *got);
 
 /* Any thread.  Is P in the address space of an arena?  A slot of the page map

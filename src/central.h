@@ -26,7 +26,8 @@ bool mx_central_adopt(struct mx_span *s, struct mx_cache *cache);
 /* A cache gives up S, whose blocks all lie on `local' or are handed out.  */
 void mx_central_give(struct mx_span *s);
 
-/* Put a chain into S, see mx_span_push_chain; false: S has an owner, nothing happened.  */
+/* Put a chain into S, see mx_span_push_chain; false: S has an owner, nothing
+ * happened.  */
 bool mx_central_push(struct mx_span *s, struct mx_block *head,
     struct mx_block *tail, uint64_t out);
 

@@ -1,7 +1,7 @@
 /* cmd_xcoff.c - reading XCOFF files.  See cmd_xcoff.h.
  *
- * The layouts are IBM's, "XCOFF Object File Format" and "ar File Format (Big)".  A file may lie about every
- * offset: nothing is used before it was read, and every count has a bound.
+ * The layouts are IBM's, "XCOFF Object File Format" and "ar File Format (Big)".  A
+ * file may lie about every offset: nothing is used before it was read, and every count has a bound.
  *
  * SPDX-License-Identifier: MIT  */
 

@@ -81,7 +81,8 @@ describe_inside(struct mx_out *o, const char *p, const struct mx_span *s)
 		known = i < s->blocks && sysPeekOS(&head, start, sizeof head);
 		mx_out(o, "byte %zu of block %u%s (%u bytes each, class %u) of "
 		    "the span at %p", (size_t)(p - start), i,
-		    mx_span_tell(s, i, known ? &head : NULL), s->size, s->class_, (void *)s->base);
+		    mx_span_tell(s, i, known ? &head : NULL), s->size,
+		    s->class_, (void *)s->base);
 		break;
 	case MX_SPAN_LARGE:
 		if (offset < s->bytes)

@@ -2,8 +2,9 @@
  *
  * Owns: a flat table of slots of 64 MiB of address space, and for each slot
  * that memaix has memory in, one pointer and one record per page, and two bits
- * per page that say whether it is Ready, and whether it was made to fault.  Everything is out of band: no write
- * of the program can reach it, and a reader outside the process can walk it.
+ * per page that say whether it is Ready, and whether it was made to fault.
+ * Everything is out of band: no write of the program can reach it, and a reader
+ * outside the process can walk it.
  * Must not know: what spans are for.
  *
  * An address is foreign if its slot is NULL; a page without a block leads to

@@ -220,7 +220,8 @@ mx_secure_check(const struct mx_span *s, const void *p)
 size_t
 mx_secure_size(const struct mx_span *s, const void *p)
 {
-	return s->state == MX_SPAN_LARGE ? s->bytes : (size_t)get_tail(p, s->size, secret(p));
+	return s->state == MX_SPAN_LARGE ? s->bytes :
+	    (size_t)get_tail(p, s->size, secret(p));
 }
 
 /* ---- large blocks at rest ---- */
@@ -374,8 +375,8 @@ take_large(size_t n, size_t align, bool *zero)
 
 /* B leaves the list of free blocks.  If the program had it before, it was wiped
  * then, and still is, but for the words of the list; its first 56 bytes and the
- * last 8 that it had are looked at, without branches.  False, and said, if the program wrote
- * to it: then it is left alone.  */
+ * last 8 that it had are looked at, without branches.  False, and said, if the
+ * program wrote to it: then it is left alone.  */
 MX_INLINE bool
 is_untouched(struct mx_cache *cache, struct mx_block *b, size_t size)
 {

@@ -6,8 +6,8 @@
  *     half of the pages in use + a spare that learns
  *
  * The spare begins at dirty_min, grows by pages that were wanted again right after
- * they had gone, and falls by half each time that much more went and was not missed.  So a loop with
- * a buffer of some MiB keeps it, large blocks that come and go at random keep as
+ * they had gone, and falls by half each time that much more went and was not missed.
+ * So a loop with a buffer of some MiB keeps it, large blocks that come and go at random keep as
  * many as they need (large-1: a third of the time that half of the pages in use
  * alone would take), and a program that let go of everything keeps next to
  * nothing; no timer and no thread has to tell them apart.

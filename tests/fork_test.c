@@ -3,8 +3,8 @@
  *   fork_test [FORKS [THREADS [FORKERS]]]
  *
  * Two threads (FORKERS) fork, the others allocate and free without pause, every second
- * of them large blocks alone, so that a fork meets every state of the heap.  The child uses the blocks it inherited, then
- * the heap, then threads of its own, and ends in one of three ways.  A child
+ * of them large blocks alone, so that a fork meets every state of the heap.  The
+ * child uses the blocks it inherited, then the heap, then threads of its own, and ends in one of three ways.  A child
  * that hangs is a failure.  Runs with any malloc.
  *
  * SPDX-License-Identifier: MIT  */
