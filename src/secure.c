@@ -402,7 +402,8 @@ refill(struct mx_cache *cache, unsigned c)
 		return b;
 	mx_secure_flush(cache);
 	(void)end_rest();
-	return mx_cache_refill(cache, c);
+	b = mx_cache_take(cache, c);    /* its own come back first */
+	return b != NULL ? b : mx_cache_refill(cache, c);
 }
 
 MX_HOT static void *

@@ -303,6 +303,38 @@ START_TEST(test_refused_open)
 }
 END_TEST
 
+/* Where there is no more, blocks that rest are handed out, another thread's too.  */
+START_TEST(test_no_more)
+{
+	static char *p[200000];
+	size_t count = 0, again = 0;
+	size_t n = _i == 0 ? 100 : 5000;
+	struct mx_cache *other;
+	bool zero;
+
+	start_secure(&kernels[0]);
+	other = new_cache();
+	drop(get(n, 0));
+	for (int i = 0; i < 64; i++)
+		p[i] = mx_secure_take(other, n, 0, &zero);
+	for (int i = 0; i < 64; i++)
+		drop(p[i]);
+	fake_os_refuse(FAKE_MAP, 1, true);
+	while ((p[count] = get(n, 0)) != NULL)
+		count++;
+	for (size_t i = 0; i < count; i++)
+		drop(p[i]);
+	while ((p[again] = get(n, 0)) != NULL)
+		again++;
+	expect(again >= count);
+	expect_eq(mx_misuse_count, 0);
+	fake_os_refuse_nothing();
+	for (size_t i = 0; i < again; i++)
+		drop(p[i]);
+	expect_accounts();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -317,6 +349,7 @@ main(void)
 	tcase_add_test(tc, test_written_large);
 	tcase_add_loop_test(tc, test_guards, 0, N_KERNELS);
 	tcase_add_loop_test(tc, test_refused, 0, 320);
+	tcase_add_loop_test(tc, test_no_more, 0, 2);
 	tcase_add_loop_test(tc, test_refused_open, 0, N_KERNELS);
 	return run(s);
 }
