@@ -151,10 +151,14 @@ run_every(void *arg)
 	(void)arg;
 	(void)prctl(PR_SET_NAME, "memaix");
 	for (;;) {
-		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &every.pause, NULL);
+		int e = clock_nanosleep(CLOCK_MONOTONIC, 0, &every.pause,
+		    NULL);
+
+		/* Who may not sleep must not work without end.  */
+		if (e != 0 && e != EINTR)
+			return NULL;
 		every.fn();
 	}
-	return NULL;
 }
 
 int

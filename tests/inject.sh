@@ -4,8 +4,9 @@
 #
 #   inject.sh [LIBRARY]
 #
-# The program goes on with what it gets, or ends with its own message: never by
-# a signal, with a hang, or with a wrong result.  MEMAIX_TEST_LONG=1: each N up
+# The program goes on with what it gets, or ends with a message about memory of its
+# own (or where it ends without the library too): never by a signal, with a hang, or
+# with a wrong result.  MEMAIX_TEST_LONG=1: each N up
 # to 200, else a sample.
 #
 # SPDX-License-Identifier: MIT
@@ -57,6 +58,9 @@ numbers()
 runs=0
 failed=0
 
+# What a program that ends says: its own words, python's, the dynamic linker's.
+says_why='memory|cannot (map|allocate|enable|apply|change)|failed to map'
+
 # judge WHAT STATUS MAY-FAIL
 judge()
 {
@@ -70,6 +74,8 @@ judge()
 		why="wrong result"
 	elif [ "$2" != 0 ] && [ "$3" = no ]; then
 		why="status $2"
+	elif [ "$2" != 0 ] && ! grep -qiE "$says_why" "$tmp/err"; then
+		why="status $2, and no word about memory"
 	fi
 	[ -n "$why" ] || return 0
 	echo "FAIL $1 ($why) $(head -n 1 "$tmp/err")"
@@ -93,6 +99,10 @@ errors_of()
 	case $1 in
 	mmap|munmap|mprotect)
 		echo 12 ;;
+	pthread_create)
+		echo 11 ;;
+	sched_getaffinity)
+		echo 22 ;;
 	madvise|mremap)
 		if [ $long = 1 ]; then
 			echo 12 1 38
@@ -132,11 +142,23 @@ refuse_each()
 	done <"$tmp/count"
 }
 
-crashes_alone()
+# How it ends without the library.
+alone()
 {
 	timeout -k 5 30 strace -f -o "$tmp/trace" -e trace="$call" \
-	    -e inject="$order" "$@" >/dev/null 2>&1 </dev/null
+	    -e inject="$order" "$@" >/dev/null 2>"$tmp/alone" </dev/null
+}
+
+crashes_alone()
+{
+	alone "$@"
 	[ $? -ge 128 ]
+}
+
+# The dynamic linker may end before it can speak.
+fails_mute_alone()
+{
+	! alone "$@" && [ ! -s "$tmp/alone" ]
 }
 
 # strace_each DENSE STEP COMMAND...: the same calls of the whole process, libc's
@@ -161,7 +183,11 @@ strace_each()
 				    -E LD_PRELOAD="$lib" "$@" \
 				    >"$tmp/out" 2>"$tmp/err" </dev/null
 				rc=$?
-				[ $rc -ge 128 ] && crashes_alone "$@" && rc=1
+				[ $rc -ge 128 ] && crashes_alone "$@" &&
+				    rc=1 && echo "no memory" >>"$tmp/err"
+				[ $rc = 1 ] && [ ! -s "$tmp/err" ] &&
+				    fails_mute_alone "$@" &&
+				    echo "no memory" >>"$tmp/err"
 				judge "strace $order $1" $rc yes
 			done
 		done
@@ -189,8 +215,13 @@ filtered()
 	echo "ran $1 under seccomp filters"
 }
 
-MEMAIX_OPTIONS=$all
 export MEMAIX_OPTIONS
+# Guards, rest and samples; what explains; the thread.
+for MEMAIX_OPTIONS in "$often,secure:true,explain_oom:true" \
+    "$often,guard_rate:50,explain_oom:true,background_thread:true,huge:true"; do
+	refuse_each 3 89 no "$tmp/work"
+done
+MEMAIX_OPTIONS=$all
 refuse_each 6 13 no "$tmp/work"
 filtered "$tmp/work"
 MEMAIX_OPTIONS=$often
