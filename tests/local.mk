@@ -206,7 +206,8 @@ endif
 EXTRA_DIST += \
 	%D%/fuzz/corpus \
 	%D%/cxx_load.c %D%/cxx_test.cc \
-	%D%/inject/calls.c %D%/inject/filter.c %D%/inject/refuse.c \
+	%D%/inject/calls.c %D%/inject/filter.c \
+	%D%/inject/proc.c %D%/inject/refuse.c \
 	%D%/inject/work.c %D%/inject/work.py \
 	%D%/survive/early.c %D%/survive/own.c %D%/survive/plugin.c %D%/survive/slow.c \
 	%D%/aix/imports.allow \
