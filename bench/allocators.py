@@ -29,6 +29,14 @@ KNOWN = [
     ("snmalloc", ["libsnmallocshim.so"]),
 ]
 
+# Those that make errors of the program hard to profit from: only in runs that name
+# them.
+HARDENED = [
+    ("scudo", ["libclang_rt.scudo_standalone-%s.so" % platform.machine()]),
+    ("hardened", ["libhardened_malloc.so"]),
+    ("mimalloc-secure", ["libmimalloc-secure.so.3", "libmimalloc-secure.so.2"]),
+]
+
 
 class Wrong(Exception):
     """A thing the user must put right."""
@@ -89,7 +97,8 @@ def find_file(names):
         known = re.findall(r"^\s*%s .*=> (\S+)$" % re.escape(name),
                            cache or "", re.M)
         for pattern in ("/usr/local/lib/", "/usr/local/lib64/", "/usr/lib64/",
-                        "/usr/lib/", "/usr/lib/*-linux-gnu/"):
+                        "/usr/lib/", "/usr/lib/*-linux-gnu/",
+                        "/usr/lib/llvm-*/lib/clang/*/lib/linux/"):
             known += glob.glob(pattern + name)
         for path in known:
             if os.path.exists(path):
@@ -114,14 +123,22 @@ def parse_extra(words):
 
 def choose(memaix, extra, only, copy_to):
     """The allocators of this run, memaix first.  Those called memaix... are
-    copied to COPY_TO: their files may be built anew while benchmarks run."""
-    all_of = {"memaix": Allocator("memaix", memaix)} if memaix else {}
-    for name, files in KNOWN:
+    copied to COPY_TO: their files may be built anew while benchmarks run.  A name
+    in ONLY that ends in `?' need not be there."""
+    all_of = {}
+    if memaix:
+        all_of["memaix"] = Allocator("memaix", memaix)
+        if "memaix-secure" in only:
+            all_of["memaix-secure"] = Allocator(
+                "memaix-secure", memaix, {"MEMAIX_OPTIONS": "secure:true"})
+    for name, files in KNOWN + [h for h in HARDENED if h[0] in only or
+                                h[0] + "?" in only]:
         path = find_file(files)
         if path is not None or not files:
             all_of[name] = Allocator(name, path)
     for a in parse_extra(extra):
         all_of[a.name] = a
+    only = [n.rstrip("?") for n in only if n[-1] != "?" or n[:-1] in all_of]
     if only:
         unknown = [n for n in only if n not in all_of]
         if unknown:

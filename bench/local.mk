@@ -5,6 +5,7 @@
 #
 #   make bench                          all, 5 rounds, about half an hour
 #   make bench-quick                    less of it, 3 rounds, under 3 minutes
+#   make bench-secure                   secure:true beside hardened allocators
 #   make bench BENCH=pairs,larson ROUNDS=9 ALLOCS=memaix,jemalloc
 #   make bench LIBS="sn=/path/libsn.so" one allocator more
 #   make bench MORE=/path/list          more programs
@@ -119,12 +120,16 @@ bench_run = \
 	--rounds='$(ROUNDS)' --bench='$(BENCH)' --allocs='$(ALLOCS)' \
 	--libs='$(LIBS)' --more='$(MORE)'
 
-.PHONY: bench bench-quick bench-build bench-list bench-commit
+.PHONY: bench bench-quick bench-secure bench-build bench-list bench-commit
 bench: bench-build
 	@$(bench_run)
 
 bench-quick: bench-build
 	@$(bench_run) --quick
+
+# Hardened allocators that are not installed: LIBS="hardened=/path/lib.so ...".
+bench-secure: bench-build
+	@$(bench_run) --quick --allocs='memaix,jemalloc,memaix-secure,scudo?,hardened?,mimalloc-secure?'
 
 # LIBS is also what programs are linked with.  So they are built by a make of
 # their own that has the configured LIBS back, and run.py passes over words
