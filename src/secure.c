@@ -179,22 +179,14 @@ wipe(char *p, size_t size)
 static bool
 is_zero(const char *p, size_t n)
 {
-	size_t i = 0;
-
-	for (; i + 8 <= n; i += 8)
-		if (get_word(p + i) != 0)
-			return false;
-	for (; i < n; i++)
-		if (p[i] != 0)
-			return false;
-	return true;
+	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* Bytes from the end of LARGE block S to the end of the OS page.  */
+/* Bytes from the end of LARGE block S to its guard.  */
 static size_t
 large_slack(const struct mx_span *s)
 {
-	return mx_align_up(s->bytes, mx_sys_facts.page) - s->bytes;
+	return ((size_t)s->pages << MX_PAGE_SHIFT) - s->bytes;
 }
 
 int

@@ -6,9 +6,9 @@
  *
  * A small block of N bytes has, in the last 8 bytes of its class's size, a tail
  * made of N, its state, its address and a secret; between the N bytes and the tail
- * lies a pattern made of the same secret.  Large blocks end at a guard page; the
- * bytes from their end to the end of the OS page are zero.  Any of these changed
- * means that the program wrote behind the block.
+ * lies a pattern made of the same secret.  The bytes from the end of a large block to
+ * the guard behind it are zero.  Any of these changed means that the program wrote
+ * behind the block.
  *
  * A freed block is wiped at once and rests: small ones in the thread's shelves,
  * from which a random one leaves for each that comes; large ones, all pages

@@ -446,6 +446,16 @@ past_end(size_t n)
 	drop(p);
 }
 
+/* In other pages of the system than the block.  */
+static void
+far_past_end(size_t n)
+{
+	char *p = get(n);
+
+	((char *volatile)p)[n + 12000] ^= 1;
+	drop(p);
+}
+
 static void
 realloc_past_end(size_t n)
 {
@@ -616,6 +626,8 @@ static const struct {
 	CASE(past_end, 20000, "?", "M012", "free"),
 	CASE(past_end, 100000, "?", "M012", "free"),
 	CASE(past_end, 5000000, "?", "M012", "free"),
+	CASE(far_past_end, 100000, "?", "M012", "free"),
+	CASE(far_past_end, 2000000, "?", "M012", "free"),
 	CASE(realloc_past_end, 100, "?", "M012", "realloc"),
 	CASE(too_large, 100, "M006", "M006", "free_sized"),
 	CASE(too_large, 100000, "M006", "M006", "free_sized"),
