@@ -634,6 +634,7 @@ mx_heap_give(struct mx_span *s)
 {
 	uint32_t t = now();
 
+	mx_spare_ask();
 	mx_lock(&lock);
 	end_use(s);
 	give_run(s, s->pages, t);
@@ -654,6 +655,7 @@ mx_heap_give_large(struct mx_span *s, const void *p)
 	uint32_t t = now();
 	bool is;
 
+	mx_spare_ask();
 	mx_lock(&lock);
 	is = is_large_at(s, p);
 	if (is) {

@@ -28,7 +28,7 @@ static uint32_t gone_at;
 static size_t
 most_granted(size_t used)
 {
-	size_t all = mx_sys_grant()->memory >> MX_PAGE_SHIFT;
+	size_t all = mx_sys_granted_memory() >> MX_PAGE_SHIFT;
 
 	if (all == 0)
 		return SIZE_MAX;
@@ -48,6 +48,13 @@ static void
 set_spare(size_t n, size_t used)
 {
 	spare = mx_min(mx_max(n, LEAST), most(used));
+}
+
+void
+mx_spare_ask(void)
+{
+	if (mx_load(&mx_sys_account.ready, RELAXED) >= LARGE << MX_PAGE_SHIFT)
+		(void)mx_sys_grant();
 }
 
 size_t

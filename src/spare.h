@@ -15,8 +15,8 @@
  * Where a cgroup limits memory, a quarter of what is left of that is a third bound:
  * the kernel ends a process whose cgroup is full, free pages or not.
  *
- * Must not know: runs, the system, locks.  All functions: heap lock.  Counts are
- * in pages, times in milliseconds and may wrap around.
+ * Must not know: runs, the system, locks.  All functions but the first: heap lock.
+ * Counts are in pages, times in milliseconds and may wrap around.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -24,6 +24,10 @@
 #define MX_SPARE_H
 
 #include "base.h"
+
+/* Before the heap lock is taken: learn the cgroup's limit, once, if so much is in use
+ * that it matters.  */
+void mx_spare_ask(void);
 
 /* How many free pages may stay while USED are in use.  */
 size_t mx_spare_bound(size_t used);

@@ -25,14 +25,14 @@ mx_sys_init(void)
 	mx_assert(mx_is_pow2(mx_sys_facts.page));
 }
 
+static struct mx_grant grant;
+static bool grant_known;        /* atomic */
+
 const struct mx_grant *
 mx_sys_grant(void)
 {
-	static struct mx_grant grant;
-	static bool known;
-
 	/* Two threads may both ask; they are told the same.  */
-	if (!mx_load(&known, ACQUIRE)) {
+	if (!mx_load(&grant_known, ACQUIRE)) {
 		struct mx_grant g = { 0, 0 };
 		int saved = errno;
 
@@ -40,9 +40,15 @@ mx_sys_grant(void)
 		errno = saved;          /* free may be who asks */
 		mx_store(&grant.memory, g.memory, RELAXED);
 		mx_store(&grant.processors, g.processors, RELAXED);
-		mx_store(&known, true, RELEASE);
+		mx_store(&grant_known, true, RELEASE);
 	}
 	return &grant;
+}
+
+size_t
+mx_sys_granted_memory(void)
+{
+	return mx_load(&grant.memory, RELAXED);
 }
 
 void

@@ -44,8 +44,11 @@ extern struct mx_sys_facts mx_sys_facts;
 
 void mx_sys_init(void);
 
-/* Asked the first time.  */
+/* Asked the first time, which takes some system calls: hold no lock.  */
 const struct mx_grant *mx_sys_grant(void);
+
+/* The memory of it, and 0 before anybody asked.  */
+size_t mx_sys_granted_memory(void);
 
 /* Before the first mx_sys_reserve; without effect where there is no such
  * source.  */

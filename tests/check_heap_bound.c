@@ -2,9 +2,12 @@
  *
  * SPDX-License-Identifier: MIT  */
 
+#include <pthread.h>
+
 #include "check_core.h"
 #include "check_pages.h"
 #include "heap.h"
+#include "lock.h"
 
 static struct mx_span *
 take(size_t n, bool *zero)
@@ -45,6 +48,48 @@ START_TEST(test_bound)
 	if (can_release())
 		ck_assert_uint_eq(mx_heap_account.dirty, 0);
 	expect_heap_is_empty();
+}
+END_TEST
+
+static unsigned asked, asked_busy;
+
+static void
+count_asked(void)
+{
+	asked++;
+	asked_busy += mx_lock_is_busy();
+}
+
+static void *
+nothing(void *arg)
+{
+	return arg;
+}
+
+/* The system is asked for the limit once, and not under the lock.  */
+START_TEST(test_granted)
+{
+	struct mx_span *s[4];
+	pthread_t t;
+	bool zero;
+
+	options.grant.memory = 100 * MX_MIB;
+	start();
+	fake_os_on_grant(count_asked);
+	/* With one thread locks do nothing.  */
+	ck_assert_int_eq(pthread_create(&t, NULL, nothing, NULL), 0);
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	mx_heap_give(take(10 * MX_MIB, &zero));
+	ck_assert_uint_eq(asked, 0);
+	for (int i = 0; i < 4; i++)
+		s[i] = take(20 * MX_MIB, &zero);
+	mx_heap_give(s[0]);
+	ck_assert_uint_eq(asked, 1);
+	ck_assert_uint_le(mx_heap_account.dirty, 10 * MX_MIB / MX_PAGE);
+	for (int i = 1; i < 4; i++)
+		mx_heap_give(s[i]);
+	ck_assert_uint_eq(asked, 1);
+	ck_assert_uint_eq(asked_busy, 0);
 }
 END_TEST
 
@@ -303,6 +348,7 @@ main(void)
 	TCase *tc = add_case(s, "bound");
 
 	tcase_add_loop_test(tc, test_bound, 0, N_KERNELS);
+	tcase_add_test(tc, test_granted);
 	tcase_add_test(tc, test_spare_learns);
 	tcase_add_test(tc, test_spare_in_time);
 	tcase_add_test(tc, test_spare_forgets);

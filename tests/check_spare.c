@@ -89,6 +89,11 @@ START_TEST(test_granted)
 	start();
 	limits(8, 300);
 	ck_assert_uint_eq(mx_spare_bound(PAGES(15)), PAGES(15) / 2 + PAGES(8));
+	/* Nobody asked yet, and nobody has to, for so little.  */
+	mx_spare_ask();
+	ck_assert_uint_eq(mx_spare_bound(PAGES(60)), PAGES(60) / 2 + PAGES(8));
+	mx_sys_account.ready = 16 * MX_MIB;
+	mx_spare_ask();
 	ck_assert_uint_eq(mx_spare_bound(PAGES(60)), PAGES(10));
 	ck_assert_uint_eq(mx_spare_bound(PAGES(96)), PAGES(1));
 	ck_assert_uint_eq(mx_spare_bound(PAGES(101)), 0);

@@ -274,9 +274,19 @@ sysSecureOS(void)
 	return is()->secure;
 }
 
+static void (*grant_asked)(void);
+
+void
+fake_os_on_grant(void (*fn)(void))
+{
+	grant_asked = fn;
+}
+
 void
 sysGrantOS(struct mx_grant *g)
 {
+	if (grant_asked != NULL)
+		grant_asked();
 	*g = is()->grant;
 	errno = EINVAL;         /* as where there are too many processors */
 }

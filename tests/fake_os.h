@@ -80,6 +80,9 @@ void fake_os_refuse_nothing(void);
 /* What sysWhereOS says from here on; at first MX_WHERE_UNKNOWN.  */
 void fake_os_where(enum mx_where where);
 
+/* FN is called by each sysGrantOS.  */
+void fake_os_on_grant(void (*fn)(void));
+
 /* A new limit on address space; 0: none.  */
 void fake_os_limit(size_t limit);
 
