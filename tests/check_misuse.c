@@ -56,13 +56,16 @@ START_TEST(test_small)
 	char want[100];
 
 	report(MX_MESSAGE_INTERIOR, p + 7, s, cache);
-	snprintf(want, sizeof want, ": byte 7 of block %u (%zu bytes each, "
-	    "class 5) of the span at ", (unsigned)mx_span_index(s,
+	snprintf(want, sizeof want, ": byte 7 of block %u, in use (%zu "
+	    "bytes each, class 5) of the span at ", (unsigned)mx_span_index(s,
 	    (size_t)(p - s->base)), mx_class_size(5));
 	text_has(want);
 	text_has("owned by this thread;");
 	report(MX_MESSAGE_INTERIOR, p + 7, s, new_cache());
 	text_has("owned by another thread;");
+	put(cache, p);
+	report(MX_MESSAGE_DOUBLE_FREE, p, s, cache);
+	text_has(MX_CHECKS ? ", free (" : ": byte 0 of block ");
 }
 END_TEST
 
@@ -74,6 +77,7 @@ START_TEST(test_large)
 	ck_assert_ptr_nonnull(s);
 	report(MX_MESSAGE_INTERIOR, s->base + 4711, s, NULL);
 	text_has(": byte 4711 of a block of 500000 at ");
+	text_has(", in use;");
 }
 END_TEST
 
