@@ -37,6 +37,14 @@
 # error "this compiler would rename malloc: build without -qaltivec"
 #endif
 
+/* What tests/aix believes of the system's headers (sources: doc/aix.md).  */
+_Static_assert(offsetof(struct mallinfo, uordblks) == 3 * sizeof(long) + 16 &&
+    offsetof(struct mallinfo, keepcost) == 5 * sizeof(long) + 16, "mallinfo");
+_Static_assert(sizeof(struct mallinfo_heap) == 5 * sizeof(long),
+    "mallinfo_heap");
+_Static_assert(M_DISCLAIM == 5 && M_MALIGN == 6, "mallopt's commands");
+_Static_assert(RTLD_MEMBER == 0x40000 && (intptr_t)RTLD_NEXT == -3, "RTLD_*");
+
 /* The same function under several names, declared and defined in one go.  The build
  * hides what does not ask to be seen, and what is hidden no list exports.  */
 #define DEFINE(type, name, parameters, body) \

@@ -1,7 +1,9 @@
 /* signal_aix.c - memory faults on AIX.  Contract: sys_os.h.
  *
- * Nothing yet: the layouts of struct sigaction and stack_t are not known for
- * certain here (doc/aix.md), and a handler that is wrong is worse than none.
+ * Nothing yet.  What a handler needs has sources: SA_SIGINFO, SA_ONSTACK, si_addr and
+ * its codes, the stack pointer in the context (Go's defs_aix_ppc64.go, gnulib).  But
+ * nobody here has seen AIX call one, on an alternate stack of a thread, in a library
+ * that libc loaded; and a handler that is wrong is worse than none.
  *
  * SPDX-License-Identifier: MIT  */
 

@@ -11,6 +11,7 @@
 #include "sys_os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -26,7 +27,12 @@ _Static_assert(PROT_NONE == 0 && PROT_READ == 1 && PROT_WRITE == 2, "PROT_*");
 _Static_assert(MAP_PRIVATE == 2 && MAP_ANONYMOUS == 0x10, "MAP_*");
 _Static_assert(MAP_FIXED == 0x100, "MAP_FIXED");
 _Static_assert(ENOMEM == 12 && EINVAL == 22 && EAGAIN == 11, "errno values");
-_Static_assert(ENOSYS == 109, "ENOSYS");
+_Static_assert(ENOSYS == 109 && ETIMEDOUT == 78 && ESRCH == 3, "errno values");
+_Static_assert(EINTR == 4 && EFAULT == 14 && EBUSY == 16, "errno values");
+_Static_assert(O_WRONLY == 1 && O_APPEND == 8 && O_CREAT == 0x100, "O_*");
+_Static_assert(O_CLOEXEC == 0x800000 && F_DUPFD_CLOEXEC == 16, "O_CLOEXEC");
+_Static_assert(CLOCK_MONOTONIC == 10 && CLOCK_REALTIME == 9, "CLOCK_*");
+_Static_assert(sizeof(pthread_key_t) == 4 && sizeof(pthread_t) == 4, "threads");
 _Static_assert(DISCLAIM_ZEROMEM == 1, "disclaim's flag");
 _Static_assert(_SC_PAGESIZE == 48, "sysconf's number");
 _Static_assert(VM_PAGE_INFO == 7, "vmgetinfo's command");

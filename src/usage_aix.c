@@ -41,10 +41,17 @@ mx_usage_own(struct mx_usage *u)
 {
 	struct procentry64 p;
 	pid_t pid = getpid();
+	int saved = errno;
+	int n, e;
 
 	*u = (struct mx_usage){ .rss = 0 };
-	if (getprocs64(&p, (int)sizeof p, NULL, 0, &pid, 1) != 1)
-		return errno != 0 ? errno : ESRCH;
+	/* It may find nothing and set nothing.  */
+	errno = 0;
+	n = getprocs64(&p, (int)sizeof p, NULL, 0, &pid, 1);
+	e = errno;
+	errno = saved;
+	if (n != 1)
+		return e != 0 ? e : ESRCH;
 	u->rss = rss_of(&p);
 	u->vsz = to_bytes(p.pi_size, 12);
 	u->processes = 1;

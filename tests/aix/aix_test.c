@@ -2,7 +2,8 @@
  * may keep what it is given back.  An XCOFF program, run in the rig.
  *
  * Arguments say what to expect: `kept': the kernel takes nothing back; `user':
- * under MALLOCTYPE, where no plain name is ours; `alone': without libpthreads.
+ * under MALLOCTYPE, where no plain name is ours; `alone': without libpthreads;
+ * `unknown': getprocs64 does not know this process.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -23,16 +24,18 @@
 
 #define BIG (48 * PLAIN_MIB)
 
+#pragma weak memaix_usage_read
 #pragma weak __linux_malloc
 #pragma weak __linux_calloc
 #pragma weak __linux_realloc
+int memaix_usage_read(size_t *, size_t);
 void *vec_malloc(size_t);
 void *vec_calloc(size_t, size_t);
 void *__linux_malloc(size_t);
 void *__linux_calloc(size_t, size_t);
 void *__linux_realloc(void *, size_t);
 
-static bool kept, user;
+static bool kept, user, unknown;
 static unsigned failures;
 
 #define CHECK(x) do { \
@@ -50,6 +53,7 @@ static void (*volatile p_free)(void *) = free;
 static void *(*volatile p_linux_calloc)(size_t, size_t) = __linux_calloc;
 static void *(*volatile p_linux_realloc)(void *, size_t) = __linux_realloc;
 static void *(*volatile p_linux_malloc)(size_t) = __linux_malloc;
+static int (*volatile p_usage)(size_t *, size_t) = memaix_usage_read;
 static void *(*volatile p_vec_malloc)(size_t) = vec_malloc;
 static void *(*volatile p_vec_calloc)(size_t, size_t) = vec_calloc;
 
@@ -176,6 +180,19 @@ test_disclaim(void)
 	CHECK(h.acquired == 0 && h.netalloc == 0 && h.bytes_free == 0);
 }
 
+static void
+test_usage(void)
+{
+	size_t u[7];
+	int e;
+
+	if (user)
+		return;
+	errno = EINVAL;
+	e = p_usage(u, sizeof u);
+	CHECK(unknown ? e == ESRCH : e == 0 && u[0] > 0 && u[2] > 0);
+}
+
 /* Nothing is asked of the kernel that it does not have.  */
 static void
 test_calls(void)
@@ -250,12 +267,14 @@ main(int argc, char **argv)
 		kept |= strcmp(argv[i], "kept") == 0;
 		user |= strcmp(argv[i], "user") == 0;
 		alone |= strcmp(argv[i], "alone") == 0;
+		unknown |= strcmp(argv[i], "unknown") == 0;
 	}
 	test_nothing();
 	test_names();
 	test_foreign();
 	test_release();
 	test_disclaim();
+	test_usage();
 	if (!alone) {
 		test_keys();
 		test_threads();

@@ -313,6 +313,7 @@ list_doubts()
 		run preload lib $kernel 4096 aix_test "$(kept $kernel)"
 		run user lib $kernel 4096 stress_threads 2
 	done
+	run preload lib no_getprocs 4096 aix_test unknown
 	run preload lib limit_maps,data_limit=900000000 4096 aix_test ""
 	run preload lib limit_maps,data_limit=900000000 4096 stress_threads 2
 	for kernel in pthreads_early no_early_key key_mallocs; do

@@ -162,7 +162,8 @@ aix_open(const char *path, int flags, ...)
 	return open(path, native_open_flags(flags), mode);
 }
 
-/* F_DUPFD 0, F_GETFD 1, F_SETFD 2, F_GETFL 3, F_SETFL 4 agree.  */
+/* F_DUPFD 0, F_GETFD 1, F_SETFD 2, F_GETFL 3, F_SETFL 4 agree; F_DUPFD_CLOEXEC is 16
+ * (rustlibc).  */
 static int
 aix_fcntl(int fd, int what, ...)
 {
@@ -181,7 +182,7 @@ aix_fcntl(int fd, int what, ...)
 
 /* ---- the rest of what has other numbers ---- */
 
-/* CLOCK_REALTIME 9, CLOCK_MONOTONIC 10.  */
+/* CLOCK_REALTIME 9, CLOCK_MONOTONIC 10, and a long long: rustlibc.  */
 static int
 aix_clock_gettime(long long clock, struct timespec *t)
 {
@@ -242,7 +243,7 @@ aix_getprocs64(struct aix_procentry64 *p, int size, void *fds, int fd_size,
 
 	if (size != (int)sizeof *p || fds != NULL || fd_size != 0 || count < 1)
 		rig_die("getprocs64: wrong arguments");
-	if (*index > getpid())
+	if (*index > getpid() || rig.no_getprocs)
 		return 0;
 	f = fopen("/proc/self/statm", "r");
 	if (f == NULL || fscanf(f, "%lu %lu", &total, &resident) != 2)

@@ -84,6 +84,7 @@ aix_mutex_lock(struct aix_mutex *m)
 	int *f = futex_of(m);
 	int old = 0;
 
+	/* Belief: AIX may wait for ever instead.  */
 	if (__atomic_load_n(&m->word[4], __ATOMIC_RELAXED) == tid())
 		return AIX_EDEADLK;
 	if (!__atomic_compare_exchange_n(f, &old, 1, false, __ATOMIC_ACQUIRE,

@@ -41,6 +41,7 @@ struct rig {
 	bool libc_vec;          /* nor do vec_malloc and vec_calloc */
 	bool late_environ;      /* no environment before libpthreads is up */
 	bool no_init;           /* -binitfini routines do not run */
+	bool no_getprocs;       /* getprocs64 finds nothing, without an errno */
 	bool no_next;           /* dlsym does not know RTLD_NEXT */
 	bool report;            /* say what was done, at exit */
 	size_t data_limit;      /* RLIMIT_DATA, for sbrk */

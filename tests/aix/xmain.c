@@ -125,6 +125,7 @@ read_modes(void)
 		{ "libc_valloc", &rig.libc_valloc },
 		{ "libc_vec", &rig.libc_vec },
 		{ "late_environ", &rig.late_environ },
+		{ "no_getprocs", &rig.no_getprocs },
 		{ "no_init", &rig.no_init }, { "no_next", &rig.no_next },
 		{ "report", &rig.report }
 	};
