@@ -11,6 +11,8 @@
 # doc/aix.md, "What is unknown", says which answer stands for what.
 #
 # SPDX-License-Identifier: MIT
+# The compiler's options are several words.
+# shellcheck disable=SC2086
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 99
 if [ "$(uname -s)" != AIX ]; then
@@ -59,8 +61,10 @@ case $cc in
 	exit 1 ;;
 *gcc*)	m64=-maix64 ;;
 *clang*)	m64=-m64 ;;
-*)	m64=-q64 ;;
+*)	m64='-q64 -qlanglvl=extc99 -qtls' ;;
 esac
+procfs=
+[ ! -f /usr/include/sys/procfs.h ] || procfs=-DPROVE_PROCFS
 echo "compiler=$cc $m64"
 "$cc" --version 2>&1 | head -n 3
 echo | "$cc" $m64 -dM -E -x c - 2>/dev/null |
@@ -75,6 +79,7 @@ done
 echo "+ struct mallinfo_heap, vm_page_info, vmpattr.h"
 sed -n '/struct mallinfo_heap/,/}/p' /usr/include/malloc.h
 sed -n '/struct vm_page_info/,/}/p' /usr/include/sys/vminfo.h
+grep 'VM_PA_' /usr/include/sys/vmpattr.h 2>/dev/null
 sed -n '/struct/,/}/p' /usr/include/sys/vmpattr.h 2>/dev/null
 echo "+ where libc and libpthreads keep the names that memaix imports"
 for lib in libc libpthreads; do
@@ -89,9 +94,9 @@ while read -r lib name; do
 done
 
 part "mappings, disclaim, pages, limits"
-if show "$cc" $m64 -D_ALL_SOURCE -o "$tmp/probe" "$here/prove_probe.c" \
+if show "$cc" $m64 -D_ALL_SOURCE $procfs -o "$tmp/probe" "$here/prove_probe.c" \
     -lpthreads && [ -x "$tmp/probe" ]; then
-	for question in disclaim map none 64k rss next limit; do
+	for question in pages disclaim map none 64k rss next limit; do
 		show "$tmp/probe" $question
 	done
 	echo "+ the same with XPG_SUS_ENV=ON"
@@ -121,7 +126,7 @@ for program in "$tmp/main" "$tmp/main.vec"; do
 done
 case $m64 in
 -maix64)	m32=-maix32 ;;
--q64)	m32=-q32 ;;
+-q64*)	m32='-q32 -qlanglvl=extc99 -qtls' ;;
 *)	m32=-m32 ;;
 esac
 echo "+ a 32-bit program, and no mem32.o"
@@ -130,19 +135,27 @@ if OBJECT_MODE=32 "$cc" $m32 -D_ALL_SOURCE -o "$tmp/main32" \
 	MALLOCTYPE=user:libprove.a LIBPATH=$tmp "$tmp/main32" 2>&1 | head -n 5
 fi
 
-part "LDR_PRELOAD64 and set-user-ID"
-# passwd is set-user-ID root; a library that is not there is an error unless the
-# variable is dropped.
+part "LDR_PRELOAD64, LDR_PRELOAD and set-user-ID"
+# A library that is not there is an error, unless the variable is dropped.
 echo "+ LDR_PRELOAD64 with a library that is not there"
 LDR_PRELOAD64=/nonexistent/lib.so "$tmp/main" 2>&1 | head -n 3
-find /usr/bin -perm -4000 -user root 2>/dev/null | head -n 20 |
-while read -r program; do
-	dump -X64 -ov "$program" >/dev/null 2>&1 || continue
-	echo "setuid.program=$program"
-	LDR_PRELOAD64=/nonexistent/lib.so "$program" --help </dev/null 2>&1 |
-	    head -n 2
-	break
-done
+# set_user_id BITS VARIABLE: ask the first such program of that width.
+set_user_id()
+{
+	find /usr/bin /usr/sbin -perm -4000 -user root 2>/dev/null |
+	    head -n 60 >"$tmp/setuid"
+	while read -r program; do
+		dump -X"$1" -ov "$program" 2>/dev/null | grep . >/dev/null ||
+			continue
+		echo "setuid.program=$program ($1 bits)"
+		env "$2=/nonexistent/lib.so" "$program" --help </dev/null 2>&1 |
+		    head -n 2
+		return
+	done <"$tmp/setuid"
+	echo "setuid.program=none found ($1 bits)"
+}
+set_user_id 64 LDR_PRELOAD64
+set_user_id 32 LDR_PRELOAD
 
 part memaix
 top=$here/../..
@@ -172,7 +185,6 @@ if [ -n "$build" ] && [ -x "$build/memaix" ]; then
 		more=
 		[ $name = interface_test ] && more="interface_align.c
 		    interface_report.c interface_random.c"
-		# shellcheck disable=SC2086
 		program=$(test_program $name $name.c $more) || continue
 		for way in LDR_PRELOAD64 MALLOCTYPE; do
 			echo "+ $way $program"

@@ -1,7 +1,8 @@
 /* prove_probe.c - asks AIX what tests/aix only believes of it.  Part of prove.sh,
  * which says what the answers mean; runs in the rig too.
  *
- * One answer per line: QUESTION=ANSWER.  Argument: which question.
+ * One answer per line: QUESTION=ANSWER.  Argument: which question.  C99 that legacy
+ * XL C takes; -DPROVE_PROCFS where <sys/procfs.h> is there.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#if __has_include(<sys/procfs.h>)
+#ifdef PROVE_PROCFS
 # include <fcntl.h>
 # include <sys/procfs.h>
 #endif
@@ -61,6 +62,137 @@ page_of(const void *v)
 	return (unsigned long)info.pagesize;
 }
 
+/* pr_rssize, in KiB; 0 where there is no such file.  */
+static unsigned long
+psinfo_rss(void)
+{
+	unsigned long rss = 0;
+#ifdef PROVE_PROCFS
+	struct psinfo info;
+	char name[40];
+	int fd;
+
+	snprintf(name, sizeof name, "/proc/%ld/psinfo", (long)getpid());
+	fd = open(name, O_RDONLY);
+	if (fd >= 0 && read(fd, &info, sizeof info) == sizeof info)
+		rss = (unsigned long)info.pr_rssize;
+	if (fd >= 0)
+		close(fd);
+#endif
+	return rss;
+}
+
+/* Let the kernel write there, since the answer must not be a signal.  */
+static int
+can_write(char *p)
+{
+	int fd[2];
+	int good;
+
+	if (pipe(fd) != 0)
+		return -1;
+	good = write(fd[1], "x", 1) == 1 && read(fd[0], p, 1) == 1;
+	close(fd[0]);
+	close(fd[1]);
+	return good;
+}
+
+/* MiB of the N bytes at V that mincore says are in memory; -1: it fails.  */
+static long
+mib_in_core(char *v, size_t n)
+{
+	char vec[256];
+	size_t pages = 0;
+
+	for (; n > 0; v += MIB, n -= MIB) {
+		if (mincore(v, MIB, vec) != 0)
+			return -1;
+		for (size_t i = 0; i < sizeof vec; i++)
+			pages += vec[i] & 1;
+	}
+	return (long)(pages / 256);
+}
+
+static unsigned long
+drss(void)
+{
+	struct procentry64 p;
+	pid_t pid = getpid();
+
+	memset(&p, 0, sizeof p);
+	(void)getprocs64(&p, (int)sizeof p, NULL, 0, &pid, 1);
+	return (unsigned long)p.pi_drss;
+}
+
+/* Is less in memory after 64 MiB are disclaimed?  By three that may know.  */
+static void
+ask_core(const char *key, char *v)
+{
+	size_t n = 64 * MIB;
+	long full;
+	unsigned long full_ps, full_drss;
+
+	memset(v, 7, n);
+	full = mib_in_core(v, n);
+	full_ps = psinfo_rss();
+	full_drss = drss();
+	errno = 0;
+	(void)disclaim64(v, n, DISCLAIM_ZEROMEM);
+	printf("%serrno %d mincore %ld then %ld psinfo %lu then %lu drss %lu "
+	    "then %lu\n", key, errno, full, mib_in_core(v, n), full_ps,
+	    psinfo_rss(), full_drss, drss());
+}
+
+static void
+ask_return(void)
+{
+	char *v = map(65 * MIB, PROT_READ | PROT_WRITE, 0);
+
+	if (v != NULL)
+		ask_core("disclaim.map.rss=", up(v));
+	v = sbrk((intptr_t)(65 * MIB));
+	if (v != (char *)-1)
+		ask_core("disclaim.break.rss=", up(v));
+}
+
+/* A page of the break, of its own size; and may it be protected?  */
+static void
+ask_break(void)
+{
+	char *p = sbrk((intptr_t)(2 * K64));
+	int rc;
+
+	if (p == (char *)-1)
+		return;
+	p = up(p);
+	memset(p, 7, K64);
+	errno = 0;
+	rc = disclaim64(p, 4096, DISCLAIM_ZEROMEM);
+	printf("disclaim.break=rc %d errno %d first %d at4096 %d last %d page "
+	    "%lu\n", rc, errno, p[0], p[4096], p[K64 - 1], page_of(p));
+	errno = 0;
+	rc = mprotect(p, 4096, PROT_READ);
+	printf("mprotect.break=rc %d errno %d writable %d\n", rc, errno,
+	    can_write(p));
+}
+
+/* The sizes that this machine has; what mappings get is another question.  */
+static void
+ask_pages(void)
+{
+	psize_t size[16];
+	int n = vmgetinfo(NULL, VMINFO_GETPSIZES, 0);
+
+	printf("pages.count=%d\n", n);
+	if (n > 16)
+		n = 16;
+	n = n < 1 ? 0 : vmgetinfo(size, VMINFO_GETPSIZES, n);
+	printf("pages.sizes=");
+	for (int i = 0; i < n; i++)
+		printf("%s%llu", i == 0 ? "" : " ", (unsigned long long)size[i]);
+	printf("\n");
+}
+
 /* 1: is a private mapping's page given back, and what of a part of one?  */
 static void
 ask_disclaim(void)
@@ -83,16 +215,8 @@ ask_disclaim(void)
 	printf("disclaim.part=rc %d errno %d at0 %d at100 %d at4096 %d at5099 "
 	    "%d at8192 %d\n", rc, errno, p[0], p[100], p[4096], p[5099],
 	    p[8192]);
-	p = sbrk((intptr_t)(2 * K64));
-	if (p == (char *)-1)
-		return;
-	p = up(p);
-	memset(p, 7, 4096);
-	errno = 0;
-	rc = disclaim64(p, 4096, DISCLAIM_ZEROMEM);
-	printf("disclaim.break=rc %d errno %d first %d\n", rc, errno, p[0]);
-	rc = mprotect(p, 4096, PROT_READ);
-	printf("mprotect.break=rc %d errno %d\n", rc, errno);
+	ask_break();
+	ask_return();
 }
 
 /* Where mappings lie, and may one be mapped over another?  */
@@ -139,8 +263,10 @@ ask_64k(void)
 	v = up(v);
 	memset(v, 7, K64);
 	printf("map64k.page=%lu\n", page_of(v));
+	errno = 0;
 	rc = mprotect(v + 4096, 4096, PROT_READ);
-	printf("map64k.mprotect=rc %d errno %d\n", rc, rc == 0 ? 0 : errno);
+	printf("map64k.mprotect=rc %d errno %d writable %d %d %d\n", rc, errno,
+	    can_write(v), can_write(v + 4096), can_write(v + 8192));
 	errno = 0;
 	rc = disclaim64(v + K64, K64, DISCLAIM_ZEROMEM);
 	printf("map64k.disclaim=rc %d errno %d\n", rc, errno);
@@ -158,26 +284,6 @@ ask_limit(void)
 	    NULL ? "not counted" : "counted");
 	printf("limit.break=%s\n", sbrk((intptr_t)(512 * MIB)) == (void *)-1 ?
 	    "counted" : "not counted");
-}
-
-/* pr_rssize, in KiB; 0 where there is no such file.  */
-static unsigned long
-psinfo_rss(void)
-{
-	unsigned long rss = 0;
-#if __has_include(<sys/procfs.h>)
-	struct psinfo info;
-	char name[40];
-	int fd;
-
-	snprintf(name, sizeof name, "/proc/%ld/psinfo", (long)getpid());
-	fd = open(name, O_RDONLY);
-	if (fd >= 0 && read(fd, &info, sizeof info) == sizeof info)
-		rss = (unsigned long)info.pr_rssize;
-	if (fd >= 0)
-		close(fd);
-#endif
-	return rss;
 }
 
 /* 4: are mapped pages resident data?  */
@@ -228,7 +334,7 @@ main(int argc, char **argv)
 		void (*ask)(void);
 	} asks[] = {
 		{ "disclaim", ask_disclaim }, { "map", ask_map },
-		{ "none", ask_none },
+		{ "none", ask_none }, { "pages", ask_pages },
 		{ "64k", ask_64k }, { "rss", ask_rss }, { "next", ask_next },
 		{ "limit", ask_limit }
 	};

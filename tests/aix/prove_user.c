@@ -29,34 +29,51 @@ say(const char *text)
 	(void)write(1, line, n);
 }
 
-/* Once each: what the first call finds, and whether thread-local storage calls
- * back while it is touched.  */
+/* Touch thread-local storage, and say whether that calls back: HERE is on the stack of
+ * who does it.  */
+static int
+touch(char *here)
+{
+	static char *volatile inside;
+	char *at = inside;
+	int first;
+
+	if (at != NULL && at - here < 65536 && here - at < 65536) {
+		say("user.tls=touching it called malloc");
+		return 0;
+	}
+	inside = here;
+	first = touched == 0;
+	touched = 1;
+	inside = NULL;
+	return first;
+}
+
+/* What the first call finds, and the first of a thread.  */
 static void
 look(const char *who)
 {
-	static int looked, inside;
+	static int looked;
+	char here;
 
-	__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
-	if (inside == 1)
-		say("user.tls=touching it called malloc");
-	if (looked)
-		return;
-	looked = 1;
-	say(who);
-	say(environ != NULL && *environ != NULL ?
-	    "user.environ=readable in the first call" :
-	    "user.environ=not readable in the first call");
-	inside = 1;
-	touched++;
-	inside = 2;
-	say("user.tls=touched in the first call");
+	__sync_fetch_and_add(&calls, 1);
+	if (!looked) {
+		looked = 1;
+		say(who);
+		say(environ != NULL && *environ != NULL ?
+		    "user.environ=readable in the first call" :
+		    "user.environ=not readable in the first call");
+		(void)touch(&here);
+		say("user.tls=touched in the first call");
+	} else if (touch(&here)) {
+		say("user.tls=touched in a new thread");
+	}
 }
 
 static void *
 take(size_t n, size_t align)
 {
-	size_t at = __atomic_fetch_add(&used, n + align + 32,
-	    __ATOMIC_RELAXED);
+	size_t at = __sync_fetch_and_add(&used, n + align + 32);
 	uintptr_t p = ((uintptr_t)heap + at + 16 + align - 1) & ~(align - 1);
 
 	if (at + n + align + 32 > sizeof heap)

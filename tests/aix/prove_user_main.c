@@ -11,6 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* AltiVec's <stdlib.h> makes vec_malloc of it; that one is asked for by itself.  */
+#undef malloc
+#undef calloc
+
 static void *
 thread(void *arg)
 {

@@ -482,6 +482,7 @@ look "doctor on XCOFF files" check_doctor
 . "$rig/prove_rig.sh"
 build_prove || die "FAIL the parts of prove.sh do not build"
 look "prove.sh here, and its keys in doc/aix.md" check_prove
+look "prove.sh, on stand-ins for AIX's commands" check_prove_whole
 list_prove
 list_tests
 if [ "$jobs" -gt 0 ]; then

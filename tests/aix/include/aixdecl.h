@@ -52,6 +52,8 @@ int disclaim64(void *, size_t, unsigned long);
 
 /* sys/vminfo.h: H53, OpenJDK */
 #define VM_PAGE_INFO 7
+#define VMINFO_GETPSIZES 102
+typedef uint64_t psize_t;
 struct vm_page_info { uint64_t addr; uint64_t pagesize; };
 int vmgetinfo(void *, int, int);
 
