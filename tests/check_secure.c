@@ -326,7 +326,8 @@ START_TEST(test_no_more)
 		drop(p[i]);
 	while ((p[again] = get(n, 0)) != NULL)
 		again++;
-	expect(again >= count);
+	/* Those of the other's have gone home by now.  */
+	expect(again + 64 >= count);
 	expect_eq(mx_misuse_count, 0);
 	fake_os_refuse_nothing();
 	for (size_t i = 0; i < again; i++)
