@@ -86,6 +86,12 @@ run_all()
 		for program in ends limits; do
 			with "$lib" "$programs/$program"
 		done | sed 's/$/, secure:true/'
+		for options in secure:true guard_rate:1 \
+		    guard_rate:1,secure:true; do
+			MEMAIX_OPTIONS=$options
+			with "$lib" "$programs/stack" |
+			    sed "s/\$/, $options/"
+		done
 		unset MEMAIX_OPTIONS
 	fi
 	for case in vfork-held-up clone-held-up clone-held-up-large; do
@@ -116,13 +122,16 @@ table()
 			: >"$tmp/result$n"
 		fi
 	done
-	echo "| case | memaix | glibc | jemalloc | mimalloc | tcmalloc |"
-	echo "|---|---|---|---|---|---|"
+	echo "| case | of | memaix | glibc | jemalloc | mimalloc | tcmalloc |"
+	echo "|---|---|---|---|---|---|---|"
 	while read -r _ case _; do
-		printf '| %s |' "$case"
+		of=$(grep -lw -e "\"$case\"" -e "PASS $case" \
+		    "$here"/survive/*.c | sed 's|.*/||')
+		printf '| %s | %s |' "$case" "$of"
 		for i in 1 2 3 4 5; do
 			sed -n "s/^\([A-Z]*\) $case\( .*\)*\$/\1\2/p" \
 			    "$tmp/result$i" | sed 's/^PASS$/yes/
+				s/^PASS (refused\(.*\))$/refused\1/
 				s/^PASS (\(.*\))$/yes, \1/
 				s/^SKIP.*/-/
 				s/^FAIL (\(.*\))$/**\1**/' | tr -d '\n' |
