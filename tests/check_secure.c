@@ -281,8 +281,10 @@ START_TEST(test_refused_open)
 	bool zero;
 
 	start_secure(&kernels[_i]);
-	for (int i = 0; i < N; i++)
+	for (int i = 0; i < N; i++) {
+		zero = false;
 		s[i] = mx_heap_take_large(100000, MX_PAGE, &zero);
+	}
 	border = mx_arena_border();
 	fake_os_refuse(FAKE_MAP, 1, true);
 	for (int i = 0; i < N; i++) {
@@ -292,6 +294,7 @@ START_TEST(test_refused_open)
 			mx_heap_open(s[i]);
 	}
 	fake_os_refuse_nothing();
+	zero = false;
 	all = mx_heap_take_large(N * 100000, MX_PAGE, &zero);
 	ck_assert_ptr_nonnull(all);
 	if (zero)
