@@ -37,7 +37,7 @@ for f in "$tmp"/pwr7/*.o; do
 done >"$tmp/symbols" 2>"$tmp/log" || fail "nm: $(head -n 1 "$tmp/log")"
 
 # Exports: every name of the list is defined.
-awk '$2 ~ /^[TDB]$/ { print $3 }' "$tmp/symbols" | sed 's/^\.//' |
+awk '$2 ~ /^[TDBC]$/ { print $3 }' "$tmp/symbols" | sed 's/^\.//' |
     sort -u >"$tmp/defined"
 while read -r name; do
 	grep -qx "$name" "$tmp/defined" || fail "not defined: $name"
