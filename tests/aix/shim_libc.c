@@ -230,6 +230,7 @@ aix_setrlimit(int what, const struct rlimit *l)
 
 /* aixdecl.h's; of this process only what statm tells.  */
 struct aix_procentry64 {
+	pid_t pi_pid;
 	uint64_t pi_size, pi_drss, pi_trss;
 	int pi_data_l2psize, pi_text_l2psize;
 };
@@ -249,7 +250,7 @@ aix_getprocs64(struct aix_procentry64 *p, int size, void *fds, int fd_size,
 	if (f == NULL || fscanf(f, "%lu %lu", &total, &resident) != 2)
 		rig_die("no statm");
 	fclose(f);
-	*p = (struct aix_procentry64){ total, resident, 0, 12, 0 };
+	*p = (struct aix_procentry64){ getpid(), total, resident, 0, 12, 0 };
 	*index = getpid() + 1;
 	return 1;
 }
