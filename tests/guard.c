@@ -14,6 +14,11 @@
 
 #include "plain.h"
 
+/* Not on AIX, nor is memalign.  */
+#ifdef _AIX
+# define malloc_usable_size(p) ((void)(p), SIZE_MAX)
+#endif
+
 static char *volatile hidden;
 
 /* Names that the lists of callers must show: extern, and never inlined.  */
@@ -34,8 +39,10 @@ allocate_here(size_t n)
 		p = malloc(n);
 	else if (turn++ % 3 == 0)
 		p = aligned_alloc(alignment, n);
+#ifndef _AIX
 	else if (turn % 3 == 0)
 		p = memalign(alignment, n);
+#endif
 	else if (posix_memalign(&p, alignment, n) != 0)
 		p = NULL;
 	if (alignment != 0 && (uintptr_t)p % alignment != 0)

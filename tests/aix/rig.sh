@@ -186,7 +186,8 @@ build_programs()
 		    "$t/interface_align.c" "$t/interface_report.c" \
 		    "$t/interface_random.c" || return
 	done
-	for f in stress_threads fork_test thread_churn grow_free aix/aix_test; do
+	for f in stress_threads fork_test thread_churn grow_free misuse guard \
+	    aix/aix_test; do
 		program "${f#aix/}" "$t/$f.c" || return
 	done
 }
@@ -254,7 +255,7 @@ run()
 	linked)		suffix=.linked ;;
 	esac
 	[ -z "${options-}" ] || set_env="$set_env MEMAIX_OPTIONS=$options"
-	job "$program, $install${label:+, $label}, ${kernel:-default}, pages of $page" \
+	job "$program${case:+ $case}, $install${label:+, $label}, ${kernel:-default}, pages of $page" \
 	    "set_env='$set_env'" "page=$page" \
 	    "words='$work/programs/$program$suffix $args'" "$@"
 }
@@ -300,6 +301,7 @@ list_tests()
 	done
 	list_options
 	list_doubts
+	list_misuse
 	list_configured
 	. "$rig/faults.sh"
 	list_faults
@@ -329,6 +331,61 @@ list_doubts()
 	run user lib break_mprotect 4096 stress_threads 2
 	label='huge' options=huge:true
 	run preload lib map_64k,map_64k_small 4096 aix_test ""
+	label='' options=''
+}
+
+# What AIX's build can see: not where a foreign pointer lies, nor sizes that free is
+# told, since the names for that are not there.
+list_misuse()
+{
+	sed -n 's/^	CASE(\([a-z_0-9]*\), \([0-9]*\), "\(.*\)", "\(.*\)", "\(.*\)"),/\1-\2 \3 \4 \5/p' \
+	    "$top_srcdir/tests/misuse.c" >"$work/misuse.cases"
+	while read -r name message secure call; do
+		case $call in
+		malloc_usable_size)	continue ;;
+		esac
+		case $message in
+		M00[123457])
+			case=$name label='' options=''
+			run preload lib '' 4096 misuse "$name" \
+			    "fails='memaix: $message $call'" ;;
+		esac
+		# What is otherwise seen by a later malloc is seen at once.
+		[ "$secure" = "$message" ] || call=${call%malloc}
+		case $secure in
+		M00[123457]|M01[23])
+			case=$name label=secure options=secure:true
+			run preload lib '' 4096 misuse "$name" \
+			    "fails='memaix: $secure ${call:-free}'" ;;
+		esac
+	done <"$work/misuse.cases"
+	case=''
+	# Not interface_test: with secure:true blocks are not aligned to their size.
+	label=secure options=secure:true
+	for install in preload user; do
+		run $install lib '' 4096 stress_threads 2
+		run $install lib page=64k 65536 stress_threads 2
+		run $install lib '' 4096 fork_test "6 3 1"
+		run $install lib '' 4096 thread_churn 500
+	done
+	label=guard_rate options=guard_rate:1
+	# Not `between': a thread's first block, which makes its cache, is no sample,
+	# and here nothing of libc's comes before it.
+	for pair in in-front:M012 double-free:M001 interior:M002 \
+	    resize-freed:M001; do
+		case=${pair%:*}
+		run preload lib '' 4096 guard "$case" \
+		    "fails='memaix: ${pair#*:} [a-z]*.0x'"
+	done
+	case=nothing
+	run preload lib '' 4096 guard nothing
+	case=''
+	label=guard_rate options=guard_rate:10
+	for install in preload user; do
+		run $install lib '' 4096 interface_test ""
+		run $install lib '' 4096 stress_threads 2
+		run $install lib '' 4096 fork_test "6 3 1"
+	done
 	label='' options=''
 }
 

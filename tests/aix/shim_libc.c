@@ -343,7 +343,7 @@ const struct shim shim_libc[] = {
 	SAME(_Errno), SAME(memcpy), SAME(memset), SAME(memcmp), SAME(memmove),
 	SAME(memchr), SAME(strlen), SAME(strchr), SAME(strrchr), SAME(strstr),
 	SAME(strncmp), SAME(strcmp), SAME(strspn), SAME(strcspn), SAME(strcpy),
-	SAME(strtoul), SAME(strtoull), SAME(strtol), SAME(atoi), SAME(time), SAME(strerror),
+	SAME(strtoul), SAME(strtoull), SAME(strtol), SAME(atoi), SAME(atol), SAME(time), SAME(strerror),
 	SAME(isalnum), SAME(isdigit), SAME(isspace),
 	SAME(printf), SAME(fprintf), SAME(snprintf), SAME(vfprintf),
 	SAME(vsnprintf), SAME(puts), SAME(fputs), SAME(fputc), SAME(putchar),

@@ -57,6 +57,7 @@ unsigned long strtoul(const char *, char **, int);
 unsigned long long strtoull(const char *, char **, int);
 long strtol(const char *, char **, int);
 int atoi(const char *);
+long atol(const char *);
 void qsort(void *, size_t, size_t, int (*)(const void *, const void *));
 _Noreturn void exit(int);
 void *aligned_alloc(size_t, size_t);
