@@ -149,7 +149,9 @@ test_calloc_untouched(void)
 	before = plain_rss();
 	p = p_calloc(1, n);
 	after = plain_rss();
-	CHECK(after < before + 32 * PLAIN_MIB);
+	/* With larger pages it may be an emulator, which counts pages of 4 KiB.  */
+	if (sysconf(_SC_PAGESIZE) == 4096)
+		CHECK(after < before + 32 * PLAIN_MIB);
 	CHECK(plain_zeros(p, 2 * PLAIN_MIB) == 2 * PLAIN_MIB);
 	p_free(p);
 }

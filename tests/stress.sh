@@ -53,7 +53,9 @@ add_up()
 		[ -e "$f" ] || continue
 		children=$((children + 1))
 		tr ',{}' '\n' <"$f" | awk -F: '
-			{ gsub(/"/, "", $1); v[$1] = $2 }
+			{ gsub(/"/, "", $1) }
+			$1 == "units" { exit }          # names again
+			{ v[$1] = $2 }
 			END {
 				sum = v["live"] + v["rounding"] + v["caches"]
 				sum += v["free_in_spans"] + v["dirty"]
