@@ -114,12 +114,30 @@ make_ancient(struct ages *ages)
 	*ages = (struct ages){ NULL, NULL };
 }
 
-/* Let the slices reach up to NOW.  */
+/* The run that is first to go; NULL: none is dirty.  */
+static struct mx_span *
+find_oldest(void)
+{
+	struct mx_span *s = ancient.oldest;
+
+	for (uint32_t i = 0; s == NULL && i < SLICES; i++)
+		s = slices[(horizon / SLICE + i) % SLICES].oldest;
+	return s;
+}
+
+/* Let the slices reach up to NOW.  When nothing is queued they begin there, whatever
+ * the clock said before: it may be half way round when the first run comes.  */
 static void
 move_horizon(uint32_t now)
 {
 	uint32_t to = now / SLICE * SLICE - (SLICES - 1) * SLICE;
 
+	if (to == horizon)
+		return;
+	if (find_oldest() == NULL) {
+		horizon = to;
+		return;
+	}
 	for (int i = 0; i < SLICES && is_before(horizon, to); i++) {
 		make_ancient(&slices[horizon / SLICE % SLICES]);
 		horizon += SLICE;
@@ -176,17 +194,6 @@ unqueue_dirty(struct mx_span *s)
 		s->newer->older = s->older;
 	else
 		ages->newest = s->older;
-}
-
-/* The run that is first to go; NULL: none is dirty.  */
-static struct mx_span *
-find_oldest(void)
-{
-	struct mx_span *s = ancient.oldest;
-
-	for (uint32_t i = 0; s == NULL && i < SLICES; i++)
-		s = slices[(horizon / SLICE + i) % SLICES].oldest;
-	return s;
 }
 
 static void

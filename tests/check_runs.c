@@ -327,6 +327,27 @@ START_TEST(test_oldest)
 }
 END_TEST
 
+/* Ages are told apart wherever the clock stands when the first run comes.  */
+START_TEST(test_clock)
+{
+	struct island *is = &islands[0];
+	uint32_t base = (uint32_t)_i << 30;
+	struct mx_span *s;
+
+	insert(is, 0, 1, 1, base);
+	for (uint32_t i = 1; i <= 20; i++)
+		insert(is, 4 * i, 1, 1, base + 1000 + i);
+	insert(is, 2, 1, 1, base + 500);
+	for (uint32_t want = 0; want <= 500; want += 500) {
+		s = mx_runs_take_oldest();
+		ck_assert_ptr_nonnull(s);
+		ck_assert_uint_eq(s->stamp, base + want);
+		took(s);
+	}
+	expect_same();
+}
+END_TEST
+
 /* A run of which the clock, which wraps around, thinks that it is yet to come.  */
 START_TEST(test_very_old)
 {
@@ -485,6 +506,7 @@ main(void)
 	tcase_add_loop_test(tc, test_crowded_bin, 32, 38);
 	tcase_add_test(tc, test_take_at);
 	tcase_add_test(tc, test_oldest);
+	tcase_add_loop_test(tc, test_clock, 0, 4);
 	tcase_add_test(tc, test_very_old);
 	tcase_add_loop_test(tc, test_align, 0, 12);
 	tcase_add_loop_test(tc, test_random, 0, 8);
