@@ -679,6 +679,20 @@ mx_heap_rest(struct mx_span *s, const void *p)
 	return is;
 }
 
+enum mx_heap_end
+mx_heap_look_behind(const struct mx_span *s, const void *p)
+{
+	enum mx_heap_end end = MX_HEAP_END_GONE;
+
+	mx_lock(&lock);
+	if (is_large_at(s, p))
+		end = mx_sys_is_clear(s->base + s->bytes,
+		    ((size_t)s->pages << MX_PAGE_SHIFT) - s->bytes) ?
+		    MX_HEAP_END_ZERO : MX_HEAP_END_WRITTEN;
+	mx_unlock(&lock);
+	return end;
+}
+
 bool
 mx_heap_close(struct mx_span *s)
 {

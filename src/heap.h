@@ -48,6 +48,15 @@ void mx_heap_give(struct mx_span *s);
 bool mx_heap_give_large(struct mx_span *s, const void *p);
 bool mx_heap_rest(struct mx_span *s, const void *p);
 
+/* What is behind the bytes of LARGE block S, which begins at P.  Looked at under
+ * the lock, since another thread that frees the block may close its pages.  */
+enum mx_heap_end {
+	MX_HEAP_END_GONE,       /* the block is not there, or rests */
+	MX_HEAP_END_ZERO,
+	MX_HEAP_END_WRITTEN,
+};
+enum mx_heap_end mx_heap_look_behind(const struct mx_span *s, const void *p);
+
 /* Every access to the LARGE block S faults from here on, and its memory goes back;
  * only the address space is kept.  False: refused; S is given as by
  * mx_heap_give.  */

@@ -176,12 +176,6 @@ wipe(char *p, size_t size)
 	memset(p + size - 32, 0, 32);
 }
 
-static bool
-is_zero(const char *p, size_t n)
-{
-	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
-
 /* Bytes from the end of LARGE block S to its guard.  */
 static size_t
 large_slack(const struct mx_span *s)
@@ -196,9 +190,14 @@ mx_secure_check(const struct mx_span *s, const void *p)
 	uint64_t tail;
 
 	if (s->state == MX_SPAN_LARGE)
-		return s->listed ? MX_MESSAGE_DOUBLE_FREE :
-		    is_zero(s->base + s->bytes, large_slack(s)) ? 0 :
-		    MX_MESSAGE_OVERRUN;
+		switch (mx_heap_look_behind(s, p)) {
+		case MX_HEAP_END_GONE:
+			return MX_MESSAGE_DOUBLE_FREE;
+		case MX_HEAP_END_ZERO:
+			return 0;
+		case MX_HEAP_END_WRITTEN:
+			return MX_MESSAGE_OVERRUN;
+		}
 	tail = get_tail(p, s->size, x);
 	if (MX_UNLIKELY(tail == x))
 		return MX_MESSAGE_NEVER_GIVEN;  /* a word of zero: see carve */
@@ -346,7 +345,7 @@ take_large(size_t n, size_t align, bool *zero)
 	if (n <= WIPE_MAX && align <= MX_PAGE) {
 		s = take_wiped(mx_align_up(n, mx_max(MX_PAGE,
 		    mx_sys_facts.page)) >> MX_PAGE_SHIFT);
-		if (s != NULL && is_zero(s->base, LOOK)) {
+		if (s != NULL && mx_sys_is_clear(s->base, LOOK)) {
 			(void)mx_heap_resize(s, n);     /* as many pages */
 			*zero = true;
 			return s->base;

@@ -319,6 +319,14 @@ mx_sys_clear(void *v, size_t n, bool known_zero)
 }
 
 bool
+mx_sys_is_clear(const void *v, size_t n)
+{
+	const char *p = v;
+
+	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+bool
 mx_sys_prepared_is_zero(void)
 {
 	return !mx_load(&mx_sys_facts.lazy, RELAXED);

@@ -98,6 +98,7 @@ enum mx_huge mx_sys_no_huge(void *v, size_t n);
 
 /* Clear N bytes at V, unless they are KNOWN_ZERO.  */
 void mx_sys_clear(void *v, size_t n, bool known_zero);
+bool mx_sys_is_clear(const void *v, size_t n);
 
 /* Is memory that went Reserved or Ready -> Prepared zero when read?  */
 bool mx_sys_prepared_is_zero(void);
