@@ -202,7 +202,7 @@ def make_redis(work, quick):
     server, client = find("redis-server"), find("redis-benchmark")
     if server is None or client is None:
         return None
-    return Server(server, client, 20000 if quick else 45000, libc_path())
+    return Server(server, client, 20000 if quick else 120000, libc_path())
 
 
 def make_ruby(work, quick):
@@ -286,6 +286,16 @@ def usage_of(pid):
     return int(field[7]), int(field[11]) * tick, int(field[12]) * tick
 
 
+def cpu_ns_of(pid):
+    """CPU time of all threads, by the scheduler's clock: the ticks of usage_of
+    are 10 ms."""
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/schedstat" % (pid, task)) as f:
+            total += int(f.read().split()[0])
+    return total
+
+
 def wait_for(path, server):
     for _ in range(500):
         if os.path.exists(path):
@@ -298,7 +308,9 @@ def wait_for(path, server):
 
 def redis_run(bench, env, work, timeout):
     """Start the server with ENV, send it the requests, read what it used.
-    Its linked-in jemalloc is told to start no thread of its own."""
+    Its linked-in jemalloc is told to start no thread of its own.  The score is
+    the server's CPU time: redis-benchmark looks every 50 ms whether it is done,
+    so that its own time goes by such steps."""
     socket = os.path.join(work, "redis.sock")
     if os.path.exists(socket):
         os.unlink(socket)
@@ -318,7 +330,7 @@ def redis_run(bench, env, work, timeout):
             stdout=subprocess.DEVNULL, timeout=timeout, check=True)
         wall = time.monotonic_ns() - start
         faults, user, system = usage_of(server.pid)
-        return {"score_ns": wall, "wall_ns": wall, "user_us": user,
+        return {"score_ns": cpu_ns_of(server.pid), "wall_ns": wall, "user_us": user,
                 "system_us": system, "minflt": faults,
                 "maxrss_kib": status_of(server.pid, "VmHWM"),
                 "ops": bench.requests * 9}

@@ -273,7 +273,7 @@ def markdown(result):
     lines += section(
         "Time", "%s in milliseconds, the others as a ratio to it; less is "
         "better.  Median of the rounds, smallest and largest in brackets.  "
-        "One thread and programs: CPU time; threads and redis: wall time."
+        "One thread and programs: CPU time; threads: wall time."
         % base, ratios(result, "score_ns", 1e6, "ms", "%.0f", True))
     lines += section(
         "Peak memory", "%s in MiB, the others as a ratio to it; less is "

@@ -119,7 +119,7 @@ class Runner:
                 use = programs.redis_run(bench, env, self.work, TIMEOUT)
             except (OSError, subprocess.SubprocessError) as e:
                 raise Failed(str(e))
-            return dict(use, clock="wall"), None
+            return dict(use, clock="cpu"), None
         return self.outside(bench, env)
 
     def proof_command(self, bench):
