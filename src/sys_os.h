@@ -75,7 +75,8 @@ enum mx_release sysUnusedOS(void *v, size_t n);
 enum mx_huge sysHugePageOS(void *v, size_t n);
 enum mx_huge sysNoHugePageOS(void *v, size_t n);
 
-/* Ready -> Reserved.  Every later access faults; memory need not go back.  */
+/* Ready -> Reserved.  Every later access faults; memory need not go back, and the
+ * bytes are the same when they can be read again.  */
 int sysFaultOS(void *v, size_t n);
 
 /* Any -> None.  */

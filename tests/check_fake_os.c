@@ -262,14 +262,14 @@ START_TEST(test_clear_aix)
 }
 END_TEST
 
-START_TEST(test_clear_linux)
+START_TEST(test_fault_keeps_bytes)
 {
 	char *v = make(FAKE_READY, page);
 
 	memset(v, 7, page);
 	ck_assert_int_eq(sysFaultOS(v, page), 0);
 	ck_assert_int_eq(sysMapOS(v, page), 0);
-	ck_assert(is_all(v, page, 0));
+	ck_assert(is_all(v, page, 7));
 	fake_os_check();
 }
 END_TEST
@@ -288,7 +288,7 @@ START_TEST(test_poison)
 	ck_assert(is_all(v, page, (char)0xdb));
 	ck_assert_int_eq(sysFaultOS(v + page, page), 0);
 	ck_assert_int_eq(sysMapOS(v + page, page), 0);
-	ck_assert(is_all(v + page, page, (char)0xdb));
+	ck_assert(is_all(v + page, page, 7));
 	ck_assert_int_eq(sysFreeOS(v, 2 * page), 0);
 	ck_assert(is_all(sysAllocOS(2 * page), 2 * page, 0));
 	fake_os_check();
@@ -387,7 +387,7 @@ main(void)
 	tcase_add_test(tc, test_places);
 	tcase_add_test(tc, test_limit);
 	tcase_add_test(tc, test_clear_aix);
-	tcase_add_test(tc, test_clear_linux);
+	tcase_add_test(tc, test_fault_keeps_bytes);
 	tcase_add_test(tc, test_poison);
 	tcase_add_loop_test(tc, test_prepared_faults, 0, 2);
 	tcase_add_loop_test(tc, test_huge, 0, 2);

@@ -166,13 +166,9 @@ sysFaultOS(void *v, size_t n)
 
 	fake_enter();
 	e = begin(FAKE_FAULT, v, n, FAKE_BIT(FAKE_READY));
-	if (e == 0) {
-		if (fake.is.poison)
-			memset(v, JUNK, n);
-		else if (!fake.is.aix)
-			fake_zero(v, n);
+	/* What was written stays, as with mprotect.  */
+	if (e == 0)
 		fake_become(v, n, FAKE_RESERVED);
-	}
 	fake_leave();
 	return e;
 }

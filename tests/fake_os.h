@@ -51,8 +51,8 @@ struct fake_os_options {
 	size_t huge;            /* what sysHugeSizeOS says */
 	size_t limit;           /* what sysLimitOS says; 0: none */
 	/* AIX rules: hints are ignored, addresses grow upward (else downward),
-	 * a mapping over a mapping is ENOMEM, sysMoveOS is ENOSYS, sysFaultOS
-	 * keeps the bytes, and sysUnusedOS does nothing (MX_RELEASE_KEPT).  */
+	 * a mapping over a mapping is ENOMEM, sysMoveOS is ENOSYS, and
+	 * sysUnusedOS does nothing (MX_RELEASE_KEPT).  */
 	bool aix;
 	bool disclaim;          /* AIX rules, but sysUnusedOS can release */
 	bool poison;            /* given-up bytes become junk (RELEASE_LAZY) */
