@@ -224,6 +224,16 @@ mx_malloc_slow(size_t n)
 
 /* ---- free ---- */
 
+/* Is P, in span S or NULL, a small block in use?  The short way to an answer; false:
+ * what_is_wrong knows more.  */
+MX_INLINE bool
+is_plain(const struct mx_span *s, const void *p)
+{
+	return s != NULL && s->state == MX_SPAN_SMALL && !mx_conf.secure &&
+	    mx_span_is_start(s, (size_t)((const char *)p - s->base)) &&
+	    !(MX_CHECKS && mx_block_is_free(p, mx_block_key));
+}
+
 /* What is wrong with P, an address in pages of ours; 0: it is a block in use, as
  * far as can be seen here.  */
 static int
@@ -522,13 +532,11 @@ resize_foreign(void *p, size_t n)
 	return NULL;
 }
 
-void *
-mx_realloc(void *p, size_t n)
+MX_NOINLINE static void *
+realloc_slow(void *p, size_t n)
 {
 	struct mx_span *s;
 
-	if (p == NULL)
-		return mx_malloc(n);
 	if (n == 0) {
 		/* glibc's way, which programs on Linux rely on.  */
 		mx_free(p);
@@ -545,6 +553,18 @@ mx_realloc(void *p, size_t n)
 		return resize_secure(s, p, n);
 	return s->state == MX_SPAN_LARGE ? resize_large(s, p, n) :
 	    resize_small(s, p, n);
+}
+
+MX_HOT void *
+mx_realloc(void *p, size_t n)
+{
+	struct mx_span *s;
+
+	if (p == NULL)
+		return mx_malloc(n);
+	s = mx_pagemap_get(p);
+	return MX_LIKELY(n != 0 && is_plain(s, p)) ? resize_small(s, p, n) :
+	    realloc_slow(p, n);
 }
 
 void *
@@ -669,8 +689,8 @@ mx_pvalloc(size_t n)
 
 /* ---- the rest ---- */
 
-size_t
-mx_usable_size(void *p)
+MX_NOINLINE static size_t
+usable_size_slow(void *p)
 {
 	const struct mx_api_next *next;
 	struct mx_span *s;
@@ -692,6 +712,16 @@ mx_usable_size(void *p)
 		return mx_secure_size(s, p);
 	return s->state == MX_SPAN_LARGE ?
 	    (size_t)s->pages << MX_PAGE_SHIFT : s->size;
+}
+
+/* Some programs ask for every block that they take and free: ruby, redis.  With
+ * nothing but the cold way ruby took 1.0 % more instructions.  */
+MX_HOT size_t
+mx_usable_size(void *p)
+{
+	const struct mx_span *s = mx_pagemap_get(p);
+
+	return MX_LIKELY(is_plain(s, p)) ? s->size : usable_size_slow(p);
 }
 
 int
