@@ -32,8 +32,12 @@ if [ "${1-}" = --job ]; then
 	while :; do
 		# shellcheck disable=SC2086
 		timeout "$limit" env $set_env "$AIX_QEMU" -p "$page" "$AIX_RIG/xload" \
-		    $words >"$log" 2>&1 </dev/null
+		    $words >"$log" 2>&1 </dev/null &
+		wait $!
 		status=$?
+		# A grandchild that a fault made hang would stay: timeout leads a
+		# group of its own.
+		kill -s KILL -- "-$!" 2>/dev/null
 		tries=$((tries + 1))
 		grep -q 'a child hung in fork' "$log" && [ "$tries" = 1 ] &&
 		    [ -z "$fails" ] && continue
