@@ -534,10 +534,11 @@ release_part(struct mx_span *s, size_t want)
 	n = mx_min(n, mx_min(pages_for(want << MX_PAGE_SHIFT),
 	    RELEASE_STEP >> MX_PAGE_SHIFT));
 	mx_unlock(&lock);
-	r = mx_sys_unused(v, n << MX_PAGE_SHIFT);
+	r = mx_sys_release(v, n << MX_PAGE_SHIFT);
 	mx_lock(&lock);
 	if (r == MX_RELEASE_KEPT)
 		return 0;
+	mx_sys_released(n << MX_PAGE_SHIFT);
 	mx_pagemap_mark_ready(v, n, false);
 	s->dirty -= (uint32_t)n;
 	mx_heap_account.dirty -= n;

@@ -183,7 +183,7 @@ mx_sys_used(void *v, size_t n)
 }
 
 enum mx_release
-mx_sys_unused(void *v, size_t n)
+mx_sys_release(void *v, size_t n)
 {
 	enum mx_release r;
 	int saved = errno;
@@ -193,11 +193,26 @@ mx_sys_unused(void *v, size_t n)
 	errno = saved;          /* the one call that free makes */
 	if (r == MX_RELEASE_LAZY)
 		mx_store(&mx_sys_facts.lazy, true, RELAXED);
-	if (r != MX_RELEASE_KEPT) {
-		mx_add(&mx_sys_account.released, n, RELAXED);
-		move_bytes(&mx_sys_account.ready, &mx_sys_account.prepared, n);
-	}
-	count_call(r != MX_RELEASE_KEPT);
+	if (r == MX_RELEASE_KEPT)
+		count_call(false);
+	return r;
+}
+
+void
+mx_sys_released(size_t n)
+{
+	mx_add(&mx_sys_account.released, n, RELAXED);
+	move_bytes(&mx_sys_account.ready, &mx_sys_account.prepared, n);
+	count_call(true);
+}
+
+enum mx_release
+mx_sys_unused(void *v, size_t n)
+{
+	enum mx_release r = mx_sys_release(v, n);
+
+	if (r != MX_RELEASE_KEPT)
+		mx_sys_released(n);
 	return r;
 }
 

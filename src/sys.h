@@ -67,6 +67,11 @@ int mx_sys_used(void *v, size_t n);
 /* Ready -> Prepared.  On MX_RELEASE_KEPT the range is still Ready.  */
 enum mx_release mx_sys_unused(void *v, size_t n);
 
+/* The same in two steps, for those who let go of a lock for the first: the accounts of
+ * states change in the second, which must come unless the answer is KEPT.  */
+enum mx_release mx_sys_release(void *v, size_t n);
+void mx_sys_released(size_t n);
+
 /* Ready -> Reserved.  0 or errno.  */
 int mx_sys_fault(void *v, size_t n);
 

@@ -93,6 +93,41 @@ START_TEST(test_granted)
 }
 END_TEST
 
+static bool over;
+
+static void *
+take_and_give(void *arg)
+{
+	bool zero;
+
+	for (int i = 0; i < 20000; i++)
+		mx_heap_give(take(MX_MIB, &zero));
+	mx_store(&over, true, RELEASE);
+	return arg;
+}
+
+/* Under the lock all that is Ready is known, also while pages go back without it.  */
+START_TEST(test_sums_beside_release)
+{
+	size_t known, ready;
+	pthread_t t;
+
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	ck_assert_int_eq(pthread_create(&t, NULL, take_and_give, NULL), 0);
+	while (!mx_load(&over, ACQUIRE)) {
+		mx_heap_lock();
+		known = ((mx_heap_account.used + mx_heap_account.dirty) <<
+		    MX_PAGE_SHIFT) + mx_meta_bytes();
+		ready = mx_load(&mx_sys_account.ready, RELAXED);
+		mx_heap_unlock();
+		expect_eq(known, ready);
+	}
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	expect_heap();
+}
+END_TEST
+
 /* Take N bytes and give them back, TIMES times, with PAUSE milliseconds between;
  * answers how many bytes went to the system.  */
 static size_t
@@ -349,6 +384,7 @@ main(void)
 
 	tcase_add_loop_test(tc, test_bound, 0, N_KERNELS);
 	tcase_add_test(tc, test_granted);
+	tcase_add_test(tc, test_sums_beside_release);
 	tcase_add_test(tc, test_spare_learns);
 	tcase_add_test(tc, test_spare_in_time);
 	tcase_add_test(tc, test_spare_forgets);
