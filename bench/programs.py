@@ -330,8 +330,8 @@ def redis_run(bench, env, work, timeout):
             stdout=subprocess.DEVNULL, timeout=timeout, check=True)
         wall = time.monotonic_ns() - start
         faults, user, system = usage_of(server.pid)
-        return {"score_ns": cpu_ns_of(server.pid), "wall_ns": wall, "user_us": user,
-                "system_us": system, "minflt": faults,
+        return {"score_ns": cpu_ns_of(server.pid), "wall_ns": wall,
+                "user_us": user, "system_us": system, "minflt": faults,
                 "maxrss_kib": status_of(server.pid, "VmHWM"),
                 "ops": bench.requests * 9}
     finally:

@@ -687,8 +687,7 @@ mx_heap_look_behind(const struct mx_span *s, const void *p)
 
 	mx_lock(&lock);
 	if (is_large_at(s, p))
-		end = mx_sys_is_clear(s->base + s->bytes,
-		    ((size_t)s->pages << MX_PAGE_SHIFT) - s->bytes) ?
+		end = mx_sys_is_clear(s->base + s->bytes, mx_span_slack(s)) ?
 		    MX_HEAP_END_ZERO : MX_HEAP_END_WRITTEN;
 	mx_unlock(&lock);
 	return end;

@@ -176,13 +176,6 @@ wipe(char *p, size_t size)
 	memset(p + size - 32, 0, 32);
 }
 
-/* Bytes from the end of LARGE block S to its guard.  */
-static size_t
-large_slack(const struct mx_span *s)
-{
-	return ((size_t)s->pages << MX_PAGE_SHIFT) - s->bytes;
-}
-
 int
 mx_secure_check(const struct mx_span *s, const void *p)
 {
@@ -360,7 +353,7 @@ take_large(size_t n, size_t align, bool *zero)
 		s = mx_heap_take_large(n, align, zero);
 	if (s == NULL)
 		return NULL;
-	mx_sys_clear(s->base + n, large_slack(s), *zero);
+	mx_sys_clear(s->base + n, mx_span_slack(s), *zero);
 	return s->base;
 }
 
@@ -441,7 +434,7 @@ mx_secure_resize(struct mx_span *s, void *p, size_t n)
 		if (n + MX_SECURE_TAIL <= MX_CLASS_MAX ||
 		    !mx_heap_resize(s, n))
 			return false;
-		mx_sys_clear(s->base + n, large_slack(s), false);
+		mx_sys_clear(s->base + n, mx_span_slack(s), false);
 		return true;
 	}
 	if (n > s->size - MX_SECURE_TAIL || n < s->size / 2)

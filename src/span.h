@@ -283,6 +283,13 @@ mx_span_push_chain(struct mx_span *s, struct mx_block *head,
 	return mx_span_count_down(s, MX_CHECKS ? out : out >> 32 << 32);
 }
 
+/* Bytes from the end of LARGE block S to that of its last page.  */
+static inline size_t
+mx_span_slack(const struct mx_span *s)
+{
+	return ((size_t)s->pages << MX_PAGE_SHIFT) - s->bytes;
+}
+
 /* Index of the block that holds the byte at OFFSET from the span's base.  */
 static inline uint32_t
 mx_span_index(const struct mx_span *s, size_t offset)

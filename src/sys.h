@@ -103,6 +103,8 @@ enum mx_huge mx_sys_no_huge(void *v, size_t n);
 
 /* Clear N bytes at V, unless they are KNOWN_ZERO.  */
 void mx_sys_clear(void *v, size_t n, bool known_zero);
+
+/* Are N bytes at V zero?  They are read.  */
 bool mx_sys_is_clear(const void *v, size_t n);
 
 /* Is memory that went Reserved or Ready -> Prepared zero when read?  */

@@ -587,7 +587,7 @@ static const struct {
 	CASE(twice_on_the_way, 20000, "M005", "M001", "malloc"),
 	CASE(twice_in_place_of_another, 1024, "M005", "M001", "malloc"),
 	CASE(twice_at_once, 100000, "M003", "M001", "free"),
-	CASE(twice_at_once, 1300000, "?", "?", "free"),  /* by mprotect */
+	CASE(twice_at_once, 1300000, "?", "?", "free"),  /* closed while it rests */
 	CASE(inside, 100, "M002", "M002", "free"),
 	CASE(inside, 1000, "M002", "M002", "free"),
 	CASE(inside, 20000, "M002", "M002", "free"),
