@@ -45,12 +45,13 @@
 /* The inbox of a cache without a thread takes nothing.  */
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
 
-#define NO_BLOCKS { [0 ... MX_CLASS_COUNT - 1] = MX_BLOCK_END }
+#define NO_SPANS { [0 ... MX_CLASS_COUNT - 1] = &mx_cache_no_span }
 
+struct mx_span mx_cache_no_span = { .local = MX_BLOCK_END };
 struct mx_cache mx_cache_empty = {
-	.head = NO_BLOCKS, .key = 1, .hot = &mx_cache_empty
+	.span = NO_SPANS, .key = 1, .hot = &mx_cache_empty
 };
-struct mx_cache mx_cache_shared = { .head = NO_BLOCKS };
+struct mx_cache mx_cache_shared = { .span = NO_SPANS };
 struct mx_cache *mx_cache_list = &mx_cache_shared;
 
 /* atomic.  Caches with a thread; how many may have all they want; what each may have
@@ -186,7 +187,7 @@ mx_cache_lock_init(void)
  * In the inbox a chain of blocks of one span is one item.  Its first block's mark
  * links the items, and bit 0 of it says that there is a second block; the second
  * block's mark says where the chain ends (24 bits: spans are below 256 MiB), how
- * many blocks it has (8 bits) and what their offsets add up to.  */
+ * many blocks it has (8 bits) and what their units add up to.  */
 
 _Static_assert(PENDING_MAX <= 255, "the length of a chain has 8 bits");
 
@@ -213,7 +214,7 @@ unpack_chain(struct mx_span *s, struct mx_block *head, bool many,
 	*tail = head;
 	if (!many) {
 		mx_block_link(head, second, mx_block_key);
-		return mx_span_unit((size_t)((char *)head - s->base));
+		return mx_span_unit(s, head);
 	}
 	if (MX_UNLIKELY(!mx_span_is_block(s, second)))
 		return 0;
@@ -432,14 +433,18 @@ carve(struct mx_span *s)
 static void
 make_current(struct mx_cache *cache, unsigned c, struct mx_span *s)
 {
-	struct mx_block *b = s->local;
+	mx_span_set_current(s);
+	if (s->local == MX_BLOCK_END)
+		s->local = carve(s);
+	mx_store(&cache->span[c], s, RELEASE);  /* stats.c follows it */
+}
 
-	mx_assert(cache->head[c] == MX_BLOCK_END);
-	s->local = MX_BLOCK_END;
-	s->out = MX_SPAN_MANY;
-	s->list = &cache->head[c];
-	cache->span[c] = s;
-	cache->head[c] = b != MX_BLOCK_END ? b : carve(s);
+/* And no other takes its place, for now.  */
+static void
+leave_current(struct mx_cache *cache, unsigned c)
+{
+	cache->span[c] = &mx_cache_no_span;
+	cache->room[c] = 0;             /* no list for others' blocks */
 }
 
 /* S sleeps no more: it is the next to be used after the others.  */
@@ -492,9 +497,10 @@ room_for(unsigned c)
 MX_COLD static void
 drop_damaged(const char *call, struct mx_cache *cache, unsigned c)
 {
-	struct mx_block *b = cache->head[c];
+	struct mx_span *s = cache->span[c];
+	struct mx_block *b = s->local;
 
-	cache->head[c] = MX_BLOCK_END;
+	s->local = MX_BLOCK_END;
 	mx_misuse(MX_MESSAGE_LIST_DAMAGED, call, b, mx_pagemap_get(b), cache);
 }
 
@@ -518,18 +524,17 @@ next_span(struct mx_cache *cache, unsigned c)
 void *
 mx_cache_refill(struct mx_cache *cache, unsigned c)
 {
-	struct mx_span *s;
+	struct mx_span *s = cache->span[c];
 
-	if (cache->head[c] != MX_BLOCK_END)
+	if (s->local != MX_BLOCK_END)
 		drop_damaged("malloc", cache, c);
 	drain_inbox(cache);
-	if (cache->head[c] == MX_BLOCK_END) {
-		s = cache->span[c];
-		if (s != NULL && s->carved < s->blocks) {
-			cache->head[c] = carve(s);
+	if (s->local == MX_BLOCK_END) {
+		if (s->carved < s->blocks) {
+			s->local = carve(s);
 		} else {
-			if (s != NULL) {
-				cache->span[c] = NULL;
+			if (s != &mx_cache_no_span) {
+				leave_current(cache, c);
 				mx_central_give_full(s, cache);
 			}
 			s = next_span(cache, c);
@@ -551,7 +556,7 @@ mx_cache_event(struct mx_cache *cache, struct mx_span *s)
 	struct mx_span_queue *q = &cache->partial[c];
 
 	if (s == cache->span[c]) {
-		s->out = MX_SPAN_MANY;
+		mx_span_set_current(s);
 		return;
 	}
 	if (s->bias > 1)
@@ -580,7 +585,7 @@ mx_cache_holds(const struct mx_cache *cache, const struct mx_span *s,
 	if (!MX_CHECKS || !mx_block_is_free(b, mx_block_key) ||
 	    mx_load(&s->owner, RELAXED) != cache)
 		return false;
-	for (at = *s->list; at != b; at = at->next)
+	for (at = s->local; at != b; at = at->next)
 		if (!mx_block_is_free(at, mx_block_key) || --limit == 0)
 			return false;
 	return true;
@@ -649,7 +654,7 @@ add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 		e->tail = b;
 	mx_block_link(b, e->head, cache->key);
 	e->head = b;
-	e->out += mx_span_unit((size_t)((char *)b - s->base));
+	e->out += mx_span_unit(s, b);
 	cache->pending_bytes += s->size;
 	n = mx_span_count(e->out);
 	if (n >= PENDING_MAX || n * s->size >= PENDING_BYTES || completes(s, n))
@@ -692,7 +697,7 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 	struct mx_cache *owner = mx_load(&s->owner, RELAXED);
 	struct mx_block *b = p;
 
-	if (MX_UNLIKELY(!mx_span_is_start(s, (size_t)((char *)p - s->base)))) {
+	if (MX_UNLIKELY(!mx_span_is_start(s, mx_span_unit(s, p)))) {
 		tell_no_start(cache, s, p);
 		return;
 	}
@@ -700,12 +705,11 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 		owner = mx_load(&s->home, RELAXED);
 	if (MX_UNLIKELY(owner == cache)) {
 		put_home(cache, s, b);
-	} else if (MX_UNLIKELY(b == cache->head[c])) {
+	} else if (MX_UNLIKELY(b == cache->span[c]->local)) {
 		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", p, s, cache);
 	} else if (cache->room[c] > 0) {
 		cache->room[c]--;
-		mx_block_link(b, cache->head[c], cache->key);
-		cache->head[c] = b;
+		mx_cache_untake(cache, c, b);
 	} else {
 		add_pending(cache, s, b);
 	}
@@ -728,7 +732,7 @@ mx_cache_new(void)
 		if (cache == NULL)
 			return NULL;
 		for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-			cache->head[c] = MX_BLOCK_END;
+			cache->span[c] = &mx_cache_no_span;
 		cache->key = mx_block_key;
 		cache->next = mx_load(&mx_cache_list, RELAXED);
 		while (!mx_cas_weak(&mx_cache_list, &cache->next, cache,
@@ -743,22 +747,22 @@ mx_cache_new(void)
 	return cache;
 }
 
-/* Take all of the head list off; *N: how many there are.  Each loses its mark before
+/* Take all of the list off; *N: how many there are.  Each loses its mark before
  * any of them gets another: one that was freed twice is met without it.  */
 static struct mx_block *
 take_list(struct mx_cache *cache, unsigned c, size_t *n)
 {
-	struct mx_block *first = cache->head[c];
+	struct mx_block *first = cache->span[c]->local;
 
 	*n = 0;
 	while (mx_cache_take(cache, c) != NULL)
 		++*n;
-	if (cache->head[c] != MX_BLOCK_END)
+	if (!mx_cache_is_dry(cache, c))
 		drop_damaged("free", cache, c);
 	return first;
 }
 
-/* The blocks in the head list go back to their spans.  */
+/* The blocks on the list go back to their spans.  */
 static void
 flush_head(struct mx_cache *cache, unsigned c)
 {
@@ -767,14 +771,12 @@ flush_head(struct mx_cache *cache, unsigned c)
 	struct mx_block *b, *next;
 	size_t n;
 
-	cache->span[c] = NULL;
-	cache->room[c] = 0;
-	if (current != NULL) {
-		current->list = &current->local;
-		mx_span_set_out(current, mx_span_all_out(current),
-		    current->carved);
-	}
-	for (b = take_list(cache, c, &n); n > 0; b = next, n--) {
+	if (current == &mx_cache_no_span)
+		return;
+	b = take_list(cache, c, &n);
+	leave_current(cache, c);
+	mx_span_set_out(current, mx_span_all_out(current), current->carved);
+	for (; n > 0; b = next, n--) {
 		next = b->next;
 		s = mx_pagemap_get(b);
 		if (s == current)
@@ -782,8 +784,7 @@ flush_head(struct mx_cache *cache, unsigned c)
 		else
 			add_pending(cache, s, b);
 	}
-	if (current != NULL)
-		mx_central_give(current);
+	mx_central_give(current);
 }
 
 void

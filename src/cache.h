@@ -7,7 +7,7 @@
  * Synchronization (who may do what to a cache A, by thread):
  *
  *                         A's thread      any other thread
- *   head, span, partial   read, write     -
+ *   span, partial         read, write     -
  *   pending, room         read, write     -
  *   inbox                 swap for empty  push by CAS
  *
@@ -40,15 +40,15 @@ struct mx_pending {
 };
 
 struct mx_cache {
-	/* Hot: free blocks to hand out, by class.  */
-	struct mx_block *head[MX_CLASS_COUNT];
+	/* Hot: the current span by class, whose list malloc takes from.  Never
+	 * NULL: mx_cache_no_span stands for none.  (A free has to read the record
+	 * anyway.  With the lists here and their addresses in the records it read
+	 * one word more before it could write, see doc/performance.md.)  */
+	struct mx_span *span[MX_CLASS_COUNT];
 
 	/* mx_block_key: at hand where the lists are.  1 in mx_cache_empty, whose
 	 * lists are always at their end.  */
 	uintptr_t key;
-
-	/* The span whose own blocks lie on head; NULL: none.  */
-	struct mx_span *span[MX_CLASS_COUNT];
 
 	/* Owned spans with free blocks on their local lists, oldest first.  */
 	struct mx_span_queue partial[MX_CLASS_COUNT];
@@ -56,7 +56,7 @@ struct mx_cache {
 	/* Owned spans that sleep: few of their blocks came back so far.  */
 	struct mx_span_queue asleep[MX_CLASS_COUNT];
 
-	/* Blocks of other owners that may still join head[c] before the next
+	/* Blocks of other owners that may still join span[c]'s before the next
 	 * refill.  The others go home: a thread that kept them all would free
 	 * foreign blocks for ever (larson: 1.8 times the time).  */
 	uint16_t room[MX_CLASS_COUNT];
@@ -156,22 +156,44 @@ extern struct mx_cache *mx_cache_list;
 void mx_cache_count_inbox(const struct mx_cache *cache,
     size_t counts[MX_CLASS_COUNT]);
 
-/* A block of class C from the head list; NULL: refill.  */
+/* Has nothing to hand out, ever.  */
+extern struct mx_span mx_cache_no_span;
+
+/* Is there nothing of class C on the list?  */
+static inline bool
+mx_cache_is_dry(const struct mx_cache *cache, unsigned c)
+{
+	return cache->span[c]->local == MX_BLOCK_END;
+}
+
+/* A block of class C from the list; NULL: refill.  */
 MX_INLINE void *
 mx_cache_take(struct mx_cache *cache, unsigned c)
 {
-	struct mx_block *b = cache->head[c];
+	struct mx_span *s = cache->span[c];
+	struct mx_block *b = s->local;
 	struct mx_block *next = b->next;
 
 	/* At the end of the list the mark is wrong, too.  */
 	if (MX_UNLIKELY(MX_CHECKS ? !mx_block_is_free(b, cache->key) :
 	    b == MX_BLOCK_END))
 		return NULL;
-	cache->head[c] = next;
+	s->local = next;
 	if (MX_CHECKS)
 		b->mark = 0;
 	__builtin_prefetch(next, 1);
 	return b;
+}
+
+/* B, of class C and some span, is the next to be taken.  There is a current span.  */
+MX_INLINE void
+mx_cache_untake(struct mx_cache *cache, unsigned c, struct mx_block *b)
+{
+	struct mx_span *s = cache->span[c];
+
+	mx_assert(s != &mx_cache_no_span);
+	mx_block_link(b, s->local, cache->key);
+	s->local = b;
 }
 
 /* Get free blocks of class C from anywhere and take one.  NULL and errno.  */

@@ -36,7 +36,6 @@ static inline void
 mx_central_give_full(struct mx_span *s, struct mx_cache *cache)
 {
 	s->local = MX_BLOCK_END;
-	s->list = &s->local;
 	mx_span_set_out(s, mx_span_all_out(s), s->carved);
 	mx_store(&s->home, cache, RELAXED);
 	mx_store(&s->owner, NULL, RELEASE);

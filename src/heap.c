@@ -450,7 +450,6 @@ mx_heap_take_small(unsigned c)
 		s->guard = false;
 	if (s != NULL) {
 		s->owner = NULL;
-		s->list = &s->local;
 		s->local = MX_BLOCK_END;
 		mx_span_set_out(s, 0, 0);
 		s->class_ = (uint8_t)c;
@@ -458,10 +457,10 @@ mx_heap_take_small(unsigned c)
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
 		s->size = (uint32_t)size;
 		s->magic = mx_span_magic((uint32_t)size);
+		s->zero = (uintptr_t)s->base * s->magic - MX_SPAN_ONE;
 		mx_span_set_carved(s, 0);
 		mx_store(&s->home, NULL, RELAXED);
 		s->next = s->prev = NULL;
-		s->bytes = 0;
 		s->state = MX_SPAN_SMALL;
 		mx_pagemap_set(s->base, pages, s);
 	}
@@ -498,11 +497,10 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 	s = take_guarded(pages, align, lead_pages(align), &old);
 	if (s != NULL) {
 		s->owner = NULL;
-		s->list = NULL;
 		s->local = MX_BLOCK_END;
 		s->class_ = MX_CLASS_COUNT;     /* no size has it */
 		s->listed = false;
-		mx_span_set_out(s, mx_span_unit(0), 1);
+		mx_span_set_out(s, MX_SPAN_ONE, 1);
 		s->carved = s->blocks = 1;
 		s->size = 0;
 		mx_store(&s->home, NULL, RELAXED);

@@ -156,13 +156,12 @@ has_note(struct mx_cache *cache)
 	unsigned c = mx_class_of(NOTE_BYTES);
 	struct mx_block *b;
 
-	if (cache->head[c] != MX_BLOCK_END)
+	if (!mx_cache_is_dry(cache, c))
 		return true;
 	b = mx_cache_refill(cache, c);
 	if (b == NULL)
 		return false;
-	mx_block_link(b, cache->head[c], cache->key);
-	cache->head[c] = b;
+	mx_cache_untake(cache, c, b);
 	return true;
 }
 

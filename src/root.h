@@ -16,7 +16,7 @@
 
 /* Raised when a field changes its meaning or place; new fields come last and
  * raise only `size'.  */
-#define MX_ROOT_VERSION 3
+#define MX_ROOT_VERSION 4
 
 struct mx_root {
 	char magic[8];
@@ -41,12 +41,12 @@ struct mx_root {
 	uint32_t slot_page, slot_ready;
 	uint32_t slot_span;
 	uint32_t slot_size;
-	uint16_t span_size, span_owner, span_list, span_local, span_left;
+	uint16_t span_size, span_owner, span_local, span_left;
 	uint16_t span_class, span_state, span_carved, span_blocks;
 	uint16_t span_block_size, span_pages, span_base, span_dirty;
 	uint16_t span_bytes;
 	uint16_t arena_next, arena_base, arena_size, arena_mapped;
-	uint16_t cache_head, cache_span, cache_partial, cache_pending;
+	uint16_t cache_span, cache_partial, cache_pending;
 	uint16_t cache_next, cache_live, cache_inbox;
 	const void *end;                /* ends every list of free blocks */
 	/* Windows of the address space, one after the other in the map.  */

@@ -12,10 +12,9 @@
  *   owner == a cache  only that cache's thread writes the fields marked "owner"
  *   owner == NULL     they are written under the lock of the class (central.h)
  *
- * An owned span is the cache's current one for the class, and then its free
- * blocks lie in the cache's own list, or it is one of the cache's partial ones,
- * and they lie on `local'.  `list' points at the one in force, so that a free
- * need not ask which.
+ * Free blocks lie on `local'.  An owned span is the cache's current one for the
+ * class, from which malloc takes, and on whose list blocks of other spans may lie,
+ * or it is one of the cache's partial ones.
  *
  * This file moves blocks and says what the move meant.  It must not know
  * threads, classes' queues, page maps or the system.
@@ -25,8 +24,8 @@
  *
  * Invariant of a span that is not current:
  *   left + bias == carved - blocks on `local' == blocks not seen back yet,
- * and `offsets' is the sum of their offsets.  Were `left' alone counted, a block
- * freed twice would let the span go while another one of it is in use.
+ * and `out' is the sum of their units (mx_span_unit).  Were `left' alone counted,
+ * a block freed twice would let the span go while another one of it is in use.
  *
  * SPDX-License-Identifier: MIT  */
 
@@ -102,31 +101,35 @@ struct mx_span {
 	uint32_t size;          /* const while SMALL: bytes in a block */
 	uint32_t pages;         /* of the run; const while SMALL or LARGE */
 	struct mx_cache *home;  /* atomic: the cache that used it up last */
-	size_t bytes;           /* const while LARGE: what was asked for */
+	union {
+		uint64_t zero;  /* const while SMALL: see mx_span_unit */
+		size_t bytes;   /* const while LARGE: what was asked for */
+	};
 	union {
 		uint64_t magic; /* const while SMALL: see mx_span_magic */
 		size_t lead;    /* const while LARGE: guard pages in front */
 	};
 	union {
-		uint32_t dirty; /* heap lock, FREE: pages that are Ready */
-		uint32_t limit; /* atomic, SMALL, owner: of mx_span_is_start */
+		struct {        /* heap lock, FREE: */
+			uint32_t dirty; /* pages that are Ready */
+			uint32_t stamp; /* since when, milliseconds */
+		};
+		uintptr_t limit; /* atomic, SMALL, owner: mx_span_is_start */
 	};
-	uint32_t stamp;         /* heap lock, FREE: since when, milliseconds */
 
-	struct mx_block **list MX_ALIGNED(64); /* owner */
-	struct mx_block *local; /* owner */
+	struct mx_block *local MX_ALIGNED(64); /* owner */
 	union {
 		uint64_t out;   /* owner: both of these as one number */
 		struct {
 #if MX_BIG_ENDIAN
-			uint32_t left, offsets;
+			uint32_t left, lower;
 #else
-			uint32_t offsets, left;
+			uint32_t lower, left;
 #endif
 		};
 	};
 	uint32_t carved;        /* owner: blocks [0, carved) were ever free */
-	uint32_t bias;          /* owner: what `left' is too low by */
+	uint32_t bias;          /* owner: what `left' is too low by; 0: current */
 
 	/* A queue's links: owner's partial queue, central's list, or one of
 	 * the heap's bins.  Whoever has the span in a queue owns them.  */
@@ -150,14 +153,49 @@ struct mx_span_queue {
 /* `out' of a current span: so many frees may pass before anyone looks.  */
 #define MX_SPAN_MANY ((uint64_t)1 << 62)
 
-/* What the block at OFFSET adds to `out' while it is handed out: one to the count in
- * the upper half.  The sum below reaches 2^32 only in spans that OS pages of 16 MiB
- * make large; there the count is up to 128 of a million too high before the last
- * block comes.  */
-MX_INLINE uint64_t
-mx_span_unit(size_t offset)
+/* `out' counts blocks in its upper half.  */
+#define MX_SPAN_ONE ((uint64_t)1 << 32)
+
+/* What units are compared without: not even 32-bit machines need a library to read
+ * `limit' at once.  */
+#define MX_SPAN_BELOW (UINTPTR_MAX > 0xffffffffu ? 0 : MX_SPAN_ONE)
+
+/* With magic = 2^64 / d rounded down, plus 1, and e = magic * d - 2^64, which is
+ * 1 to d, the product of n = q * d + r and magic is q * e + r * magic, modulo 2^64
+ * (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019).  For the
+ * multiples of d that is q * e, for all others at least magic.  */
+static inline uint64_t
+mx_span_magic(uint32_t size)
 {
-	return (uint64_t)1 << 32 | (uint64_t)offset / MX_BLOCK_ALIGN;
+	return UINT64_MAX / size + 1 + mx_is_pow2(size);
+}
+
+/* e of the above.  */
+static inline uint32_t
+mx_span_step(const struct mx_span *s)
+{
+	return (uint32_t)(s->magic * s->size);
+}
+
+/* What the block at P, in SMALL span S, adds to `out' while it is handed out: one to
+ * the count, and below it q * e for the Q-th block, less than the span has bytes.
+ * For what is no start of a block it is at least magic.  `zero' is such that one
+ * multiplication gives all of that.  The sum of the lower halves reaches 2^32 only
+ * in spans that OS pages of 16 MiB make large; there the count is up to 2048 of a
+ * million too high before the last block comes.  */
+MX_INLINE uint64_t
+mx_span_unit(const struct mx_span *s, const void *p)
+{
+	return (uint64_t)(uintptr_t)p * s->magic - s->zero;
+}
+
+/* Is UNIT that of the start of a block that was ever free?  One compare with
+ * carved * e tells both.  Whoever has a block got it after the limit that lets it
+ * pass was set.  */
+MX_INLINE bool
+mx_span_is_start(const struct mx_span *s, uint64_t unit)
+{
+	return unit - MX_SPAN_BELOW < mx_load(&s->limit, RELAXED);
 }
 
 /* How many blocks OUT, a sum of units, stands for.  */
@@ -175,7 +213,7 @@ mx_span_all_out(const struct mx_span *s)
 
 	if (!MX_CHECKS || n == 0)
 		return n << 32;
-	return (n << 32) + n * (n - 1) / 2 * (s->size / MX_BLOCK_ALIGN);
+	return (n << 32) + n * (n - 1) / 2 * mx_span_step(s);
 }
 
 /* The sum of the units of S's blocks that are handed out.  */
@@ -201,42 +239,38 @@ mx_span_set_out(struct mx_span *s, uint64_t out, uint32_t n)
 	s->out = out - ((uint64_t)s->bias << 32);
 }
 
+/* Owner only.  S becomes the current span: so many frees may pass before anyone
+ * looks.  */
+static inline void
+mx_span_set_current(struct mx_span *s)
+{
+	s->bias = 0;
+	s->out = MX_SPAN_MANY;
+}
+
+static inline bool
+mx_span_is_current(const struct mx_span *s)
+{
+	return s->bias == 0;
+}
+
 /* Owner only.  Blocks whose units' sum is OUT came back; true: the count ran out.
- * With the bias that is a borrow, so that a free has one test for the last block
- * and for the one that wakes a span.  */
+ * With the bias it falls below zero then, so that a free has one test for the last
+ * block and for the one that wakes a span.  */
 MX_INLINE bool
 mx_span_count_down(struct mx_span *s, uint64_t out)
 {
-	return __builtin_sub_overflow(s->out, out, &s->out);
-}
-
-/* With magic = 2^64 / d rounded down, plus 1, and e = magic * d - 2^64, which is
- * 1 to d, the product of n = q * d + r and magic is q * e + r * magic, modulo 2^64
- * (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019).  For the
- * multiples of d that is q * e, for all others at least magic.  */
-static inline uint64_t
-mx_span_magic(uint32_t size)
-{
-	return UINT64_MAX / size + 1 + mx_is_pow2(size);
+	s->out -= out;
+	return (int64_t)s->out < 0;
 }
 
 /* Owner only.  The first N blocks of S were ever free.  */
 static inline void
 mx_span_set_carved(struct mx_span *s, uint32_t n)
 {
-	uint32_t e = (uint32_t)(s->magic * s->size);
-
 	mx_store(&s->carved, n, RELAXED);
-	mx_store(&s->limit, n * e, RELAXED);
-}
-
-/* Does a block of SMALL span S that was ever free start at OFFSET?  One compare
- * with carved * e tells both.  Whoever has a block got it after the limit that
- * lets it pass was set.  */
-MX_INLINE bool
-mx_span_is_start(const struct mx_span *s, size_t offset)
-{
-	return (uint64_t)offset * s->magic < mx_load(&s->limit, RELAXED);
+	mx_store(&s->limit, (uintptr_t)(MX_SPAN_ONE - MX_SPAN_BELOW +
+	    (uint64_t)n * mx_span_step(s)), RELAXED);
 }
 
 enum mx_span_answer {
@@ -252,21 +286,23 @@ MX_INLINE enum mx_span_answer
 mx_span_push(struct mx_span *s, void *p, uintptr_t key)
 {
 	struct mx_block *b = p;
-	struct mx_block **list = s->list;
-	struct mx_block *next = *list;
-	size_t offset = (size_t)((char *)p - s->base);
+	struct mx_block *next = s->local;
+	uint64_t unit;
 
 	if (!MX_CHECKS) {
 		b->next = next;
-		*list = b;
-		return MX_UNLIKELY(mx_span_count_down(s,
-		    (uint64_t)1 << 32)) ? MX_SPAN_LAST : MX_SPAN_PUSHED;
+		s->local = b;
+		return MX_UNLIKELY(mx_span_count_down(s, MX_SPAN_ONE)) ?
+		    MX_SPAN_LAST : MX_SPAN_PUSHED;
 	}
-	if (MX_UNLIKELY(!mx_span_is_start(s, offset) || next == b))
+	unit = mx_span_unit(s, p);
+	/* Or gcc takes the sum apart for the subtraction below: 3 more.  */
+	__asm__("" : "+r"(unit));
+	if (MX_UNLIKELY(!mx_span_is_start(s, unit) || next == b))
 		return MX_SPAN_MISUSE;
 	mx_block_link(b, next, key);
-	*list = b;
-	return MX_UNLIKELY(mx_span_count_down(s, mx_span_unit(offset))) ?
+	s->local = b;
+	return MX_UNLIKELY(mx_span_count_down(s, unit)) ?
 	    MX_SPAN_LAST : MX_SPAN_PUSHED;
 }
 
@@ -276,10 +312,10 @@ static inline bool
 mx_span_push_chain(struct mx_span *s, struct mx_block *head,
     struct mx_block *tail, uint64_t out)
 {
-	mx_assert(s->list != &s->local ||
+	mx_assert(mx_span_is_current(s) ||
 	    mx_span_get_left(s) >= mx_span_count(out));
-	mx_block_link(tail, *s->list, mx_block_key);
-	*s->list = head;
+	mx_block_link(tail, s->local, mx_block_key);
+	s->local = head;
 	return mx_span_count_down(s, MX_CHECKS ? out : out >> 32 << 32);
 }
 

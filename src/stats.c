@@ -51,9 +51,9 @@ tally_small(struct tally *t, const struct mx_span *s)
 	t->blocks += s->blocks;
 	t->tail += ((size_t)s->pages << MX_PAGE_SHIFT) -
 	    (size_t)s->blocks * s->size;
-	/* A current span's count is out of use: its free blocks lie in the
-	 * cache, which is counted by itself.  */
-	if (mx_load(&s->list, RELAXED) != &s->local || left > carved)
+	/* A current span's count is out of use, and much too high: its list
+	 * is counted with the cache.  */
+	if (left > carved)
 		left = carved;
 	t->free_ += s->blocks - left;
 }
@@ -127,7 +127,8 @@ walk_cache(struct walk *w, const struct mx_cache *cache)
 	mx_cache_count_inbox(cache, waiting);
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
 		w->tally[c].cached += waiting[c] +
-		    count_list(mx_load(&cache->head[c], RELAXED), c);
+		    count_list(mx_load(&mx_load(&cache->span[c],
+		    ACQUIRE)->local, RELAXED), c);
 	for (size_t i = 0; i < MX_CACHE_PENDING; i++) {
 		const struct mx_pending *e = &cache->pending[i];
 		const struct mx_span *s = mx_load(&e->span, RELAXED);

@@ -62,7 +62,7 @@ START_TEST(test_carve)
 	(void)take(cache, 0);
 	s = cache->span[0];
 	ck_assert_uint_eq(s->carved, 256);
-	ck_assert_uint_eq(count_list(cache->head[0]), 255);
+	ck_assert_uint_eq(count_list(s->local), 255);
 	ck_assert_uint_le(sysResidentOS(s->base, 4 * MX_PAGE),
 	    mx_max(4096, mx_sys_facts.page));
 	(void)take(cache, MX_CLASS_COUNT - 1);
@@ -177,9 +177,10 @@ START_TEST(test_event_of_current)
 	void *p = take(cache, CLASS);
 	struct mx_span *s = cache->span[CLASS];
 
-	mx_span_set_out(s, mx_span_unit(0), 1);
+	mx_span_set_out(s, MX_SPAN_ONE, 1);
 	put(cache, p);
 	ck_assert_uint_eq(s->out, MX_SPAN_MANY);
+	ck_assert(mx_span_is_current(s));
 	ck_assert_ptr_eq(cache->span[CLASS], s);
 	ck_assert_ptr_eq(take(cache, CLASS), p);
 }

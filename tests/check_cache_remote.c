@@ -54,14 +54,32 @@ START_TEST(test_remote_room)
 	ck_assert_uint_gt(room, 0);
 	for (size_t i = 0; i < room; i++) {
 		put(b, blocks[i]);
-		ck_assert_ptr_eq(b->head[CLASS], blocks[i]);
+		ck_assert_ptr_eq(b->span[CLASS]->local, blocks[i]);
 	}
 	ck_assert_uint_eq(count_pending(b), 0);
 	put(b, blocks[room]);
-	ck_assert_ptr_ne(b->head[CLASS], blocks[room]);
+	ck_assert_ptr_ne(b->span[CLASS]->local, blocks[room]);
 	ck_assert_uint_eq(count_pending(b), 1);
 	for (size_t i = room; i-- > 0;)
 		ck_assert_ptr_eq(take(b, CLASS), blocks[i]);
+}
+END_TEST
+
+/* With no memory for a span B has no list that a block of A could join.  */
+START_TEST(test_remote_refused)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+
+	take_many(a, 512);
+	ck_assert_ptr_nonnull(take(b, CLASS));
+	fake_os_refuse(FAKE_ANY, 1, true);
+	while (take(b, CLASS) != NULL)
+		continue;
+	fake_os_refuse_nothing();
+	put(b, blocks[0]);
+	ck_assert_uint_eq(count_pending(b), 1);
+	ck_assert(mx_cache_is_dry(b, CLASS));
+	ck_assert(mx_cache_is_dry(&mx_cache_empty, CLASS));
 }
 END_TEST
 
@@ -72,7 +90,7 @@ START_TEST(test_remote_home)
 	size_t sent = 0;
 
 	take_many(a, 512);
-	ck_assert_ptr_eq(a->head[CLASS], MX_BLOCK_END);
+	ck_assert(mx_cache_is_dry(a, CLASS));
 	for (; a->inbox == NULL; sent++)
 		put(b, blocks[sent]);
 	ck_assert_uint_gt(sent, 1);
@@ -190,6 +208,7 @@ main(void)
 	TCase *tc = add_case(s, "all");
 
 	tcase_add_test(tc, test_remote_room);
+	tcase_add_test(tc, test_remote_refused);
 	tcase_add_test(tc, test_remote_home);
 	tcase_add_test(tc, test_remote_mixed);
 	tcase_add_test(tc, test_remote_bound);

@@ -40,7 +40,7 @@ push(struct mx_span *s, size_t from, size_t to)
 
 	for (size_t i = from; i < to; i++) {
 		mx_block_link(block(s, i), block(s, i + 1), mx_block_key);
-		out += mx_span_unit(i * s->size);
+		out += mx_span_unit(s, block(s, i));
 	}
 	return mx_central_push(s, block(s, from), block(s, to - 1), out);
 }
@@ -130,12 +130,12 @@ START_TEST(test_give_full)
 	struct mx_span *s = make_span(0);
 
 	mx_span_set_carved(s, s->blocks);
-	s->out = MX_SPAN_MANY - 77;
-	s->list = &a.head[CLASS];
+	mx_span_set_current(s);
+	s->out -= 77 * MX_SPAN_ONE;
 	mx_central_give_full(s, &a);
 	ck_assert_ptr_null(s->owner);
 	ck_assert_ptr_eq(s->home, &a);
-	ck_assert_ptr_eq(s->list, &s->local);
+	ck_assert(!mx_span_is_current(s));
 	ck_assert_ptr_eq(s->local, MX_BLOCK_END);
 	ck_assert_uint_eq(mx_span_get_left(s), s->blocks);
 	ck_assert(!s->listed);

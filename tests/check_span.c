@@ -31,7 +31,7 @@ make_span(unsigned c, uint32_t n)
 	span.blocks = (uint32_t)(((size_t)span.pages << MX_PAGE_SHIFT) /
 	    span.size);
 	span.local = MX_BLOCK_END;
-	span.list = &span.local;
+	span.zero = (uintptr_t)span.base * span.magic - MX_SPAN_ONE;
 	mx_span_set_carved(&span, n);
 	mx_span_set_out(&span, mx_span_all_out(&span), span.carved);
 }
@@ -56,7 +56,7 @@ push_chain(size_t from, size_t to)
 
 	for (size_t i = from; i < to; i++) {
 		mx_block_link(block(i), block(i + 1), mx_block_key);
-		out += mx_span_unit(i * span.size);
+		out += mx_span_unit(&span, block(i));
 	}
 	return mx_span_push_chain(&span, block(from), block(to - 1), out);
 }
@@ -67,7 +67,8 @@ START_TEST(test_push)
 	ck_assert_int_eq(push(1), MX_SPAN_PUSHED);
 	ck_assert_int_eq(push(0), MX_SPAN_PUSHED);
 	ck_assert_uint_eq(mx_span_get_left(&span), 1);
-	ck_assert_uint_eq(span.offsets, 2 * span.size / MX_BLOCK_ALIGN);
+	ck_assert_uint_eq(mx_span_get_out(&span),
+	    MX_SPAN_ONE + 2 * mx_span_step(&span));
 	ck_assert_int_eq(push(2), MX_SPAN_LAST);
 	ck_assert_uint_eq(mx_span_get_out(&span), 0);
 	ck_assert_ptr_eq(span.local, block(2));
@@ -120,7 +121,7 @@ START_TEST(test_count_down)
 		size_t i = (k * 7 + stop) % n;
 
 		ck_assert_int_eq(push(i), MX_SPAN_PUSHED);
-		sum -= mx_span_unit(i * span.size);
+		sum -= mx_span_unit(&span, block(i));
 		ck_assert_uint_eq(mx_span_get_out(&span), sum);
 		ck_assert_uint_eq(mx_span_get_left(&span), n - 1 - k);
 	}
@@ -152,21 +153,20 @@ START_TEST(test_marks)
 }
 END_TEST
 
-/* A current span's blocks go where `list' points.  */
-START_TEST(test_push_elsewhere)
+/* While a span is current nobody looks at the count.  */
+START_TEST(test_push_current)
 {
-	struct mx_block *head = MX_BLOCK_END;
-
 	make_span(3, 4);
-	span.list = &head;
-	span.out = MX_SPAN_MANY;
-	ck_assert_int_eq(push(0), MX_SPAN_PUSHED);
-	ck_assert_ptr_eq(head, block(0));
-	ck_assert_ptr_eq(span.local, MX_BLOCK_END);
-	ck_assert(!push_chain(1, 2));
-	ck_assert_ptr_eq(head, block(1));
-	ck_assert_ptr_eq(head->next, block(0));
-	mx_span_set_out(&span, mx_span_unit(2 * span.size), 1);
+	ck_assert(!mx_span_is_current(&span));
+	mx_span_set_current(&span);
+	ck_assert(mx_span_is_current(&span));
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(push(i), MX_SPAN_PUSHED);
+	ck_assert(!push_chain(3, 4));
+	ck_assert_ptr_eq(span.local, block(3));
+	ck_assert_ptr_eq(block(3)->next, block(2));
+	mx_span_set_out(&span, mx_span_unit(&span, block(2)), 1);
+	ck_assert(!mx_span_is_current(&span));
 	ck_assert_int_eq(push(2), MX_SPAN_LAST);
 }
 END_TEST
@@ -226,7 +226,8 @@ START_TEST(test_is_start)
 	for (uint32_t n = 0; n <= span.blocks; n += 1 + n / 2) {
 		mx_span_set_carved(&span, n);
 		for (size_t i = 0; i < bytes; i++)
-			bad += mx_span_is_start(&span, i) !=
+			bad += mx_span_is_start(&span,
+			    mx_span_unit(&span, memory + i)) !=
 			    (i % span.size == 0 && i / span.size < n);
 	}
 	ck_assert_uint_eq(bad, 0);
@@ -292,7 +293,7 @@ START_TEST(test_layout)
 	ck_assert_uint_eq(sizeof span, MX_CACHE_LINE);
 	ck_assert_uint_lt(offsetof(struct mx_span, owner), 64);
 	ck_assert_uint_lt(offsetof(struct mx_span, home), 64);
-	ck_assert_uint_ge(offsetof(struct mx_span, list), 64);
+	ck_assert_uint_ge(offsetof(struct mx_span, local), 64);
 	ck_assert_uint_ge(offsetof(struct mx_span, left), 64);
 	ck_assert_uint_ge(offsetof(struct mx_span, carved), 64);
 	ck_assert_uint_le(sizeof(struct mx_block), MX_BLOCK_ALIGN);
@@ -311,7 +312,7 @@ main(void)
 	tcase_add_loop_test(tc, test_push_twice, 0, MX_CLASS_COUNT);
 	tcase_add_loop_test(tc, test_count_down, 0, 40);
 	tcase_add_test(tc, test_marks);
-	tcase_add_test(tc, test_push_elsewhere);
+	tcase_add_test(tc, test_push_current);
 	tcase_add_test(tc, test_push_chain);
 #ifdef MX_DEBUG
 	tcase_add_test_raise_signal(tc, test_push_too_many_dies, SIGABRT);
