@@ -230,7 +230,7 @@ MX_INLINE bool
 is_plain(const struct mx_span *s, const void *p)
 {
 	return s != NULL && s->state == MX_SPAN_SMALL && !mx_conf.secure &&
-	    mx_span_is_start(s, mx_span_unit(s, p)) &&
+	    mx_span_is_start(s, p) &&
 	    !(MX_CHECKS && mx_block_is_free(p, mx_block_key));
 }
 
@@ -248,7 +248,7 @@ what_is_wrong(const struct mx_span *s, const void *p)
 			return MX_MESSAGE_INTERIOR;
 		break;
 	case MX_SPAN_SMALL:
-		if (!mx_span_is_start(s, mx_span_unit(s, p)))
+		if (!mx_span_is_start(s, p))
 			return mx_span_is_multiple(s, offset) ?
 			    MX_MESSAGE_NEVER_GIVEN : MX_MESSAGE_INTERIOR;
 		if (!mx_conf.secure && mx_cache_own != NULL &&

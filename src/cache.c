@@ -697,7 +697,7 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 	struct mx_cache *owner = mx_load(&s->owner, RELAXED);
 	struct mx_block *b = p;
 
-	if (MX_UNLIKELY(!mx_span_is_start(s, mx_span_unit(s, p)))) {
+	if (MX_UNLIKELY(!mx_span_is_start(s, p))) {
 		tell_no_start(cache, s, p);
 		return;
 	}

@@ -561,8 +561,7 @@ mx_secure_free(struct mx_cache *cache, struct mx_span *s, void *p)
 	uint64_t x = secret(p);
 	uint64_t n;
 
-	if (MX_UNLIKELY(s->state != MX_SPAN_SMALL ||
-	    !mx_span_is_start(s, (size_t)((char *)p - s->base))))
+	if (MX_UNLIKELY(s->state != MX_SPAN_SMALL || !mx_span_is_start(s, p)))
 		return false;
 	n = get_tail(p, s->size, x);
 	if (MX_UNLIKELY(n > s->size - MX_SECURE_TAIL ||

@@ -193,9 +193,16 @@ mx_span_unit(const struct mx_span *s, const void *p)
  * carved * e tells both.  Whoever has a block got it after the limit that lets it
  * pass was set.  */
 MX_INLINE bool
-mx_span_is_start(const struct mx_span *s, uint64_t unit)
+mx_span_is_unit(const struct mx_span *s, uint64_t unit)
 {
 	return unit - MX_SPAN_BELOW < mx_load(&s->limit, RELAXED);
+}
+
+/* Does a block of SMALL span S that was ever free start at P?  */
+MX_INLINE bool
+mx_span_is_start(const struct mx_span *s, const void *p)
+{
+	return mx_span_is_unit(s, mx_span_unit(s, p));
 }
 
 /* How many blocks OUT, a sum of units, stands for.  */
@@ -298,7 +305,7 @@ mx_span_push(struct mx_span *s, void *p, uintptr_t key)
 	unit = mx_span_unit(s, p);
 	/* Or gcc takes the sum apart for the subtraction below: 3 more.  */
 	__asm__("" : "+r"(unit));
-	if (MX_UNLIKELY(!mx_span_is_start(s, unit) || next == b))
+	if (MX_UNLIKELY(!mx_span_is_unit(s, unit) || next == b))
 		return MX_SPAN_MISUSE;
 	mx_block_link(b, next, key);
 	s->local = b;

@@ -225,6 +225,14 @@ inside(size_t n)
 	drop(get(n) + n / 2 / 16 * 16);
 }
 
+/* The last one of a span, too, behind which a guard may lie.  */
+static void
+inside_many(size_t n)
+{
+	for (int i = 0; i < 64; i++)
+		inside(n);
+}
+
 static void
 inside_by_8(size_t n)
 {
@@ -591,6 +599,7 @@ static const struct {
 	CASE(inside, 100, "M002", "M002", "free"),
 	CASE(inside, 1000, "M002", "M002", "free"),
 	CASE(inside, 20000, "M002", "M002", "free"),
+	CASE(inside_many, 20000, "M002", "M002", "free"),
 	CASE(inside, 40000, "M002", "M002", "free"),
 	CASE(inside, 5000000, "M002", "M002", "free"),
 	CASE(inside_by_8, 24, "M002", "M002", "free"),
