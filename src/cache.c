@@ -303,7 +303,7 @@ send_pending(struct mx_cache *cache, struct mx_pending *e)
 MX_COLD static void
 send_all_pending(struct mx_cache *cache)
 {
-	for (size_t i = 0; i < MX_CACHE_PENDING; i++)
+	for (size_t i = 0; cache->pending_bytes > 0 && i < MX_CACHE_PENDING; i++)
 		if (cache->pending[i].span != NULL)
 			send_pending(cache, &cache->pending[i]);
 }
@@ -750,44 +750,63 @@ mx_cache_new(void)
 	return cache;
 }
 
-/* Take all of the list off; *N: how many there are.  Each loses its mark before
- * any of them gets another: one that was freed twice is met without it.  */
+/* Others' blocks leave the list of C, for a list of their own, which is the answer.
+ * *OUT: the sum of the units of the current span's, which stay.  When the list is
+ * damaged, or a block is on it twice, which makes a ring, that is said and none
+ * stays.  */
 static struct mx_block *
-take_list(struct mx_cache *cache, unsigned c, size_t *n)
+take_others(struct mx_cache *cache, unsigned c, uint64_t *out)
 {
-	struct mx_block *first = cache->span[c]->local;
+	struct mx_span *s = cache->span[c];
+	size_t bytes = (size_t)s->pages << MX_PAGE_SHIFT;
+	struct mx_block *others = MX_BLOCK_END;
+	struct mx_block *last = NULL;
+	struct mx_block *b, *next;
 
-	*n = 0;
-	while (mx_cache_take(cache, c) != NULL)
-		++*n;
-	if (!mx_cache_is_dry(cache, c))
-		drop_damaged("free", cache, c);
-	return first;
+	for (b = s->local, *out = 0; b != MX_BLOCK_END; b = next) {
+		next = b->next;
+		if (MX_UNLIKELY((MX_CHECKS && !mx_block_is_free(b, cache->key)) ||
+		    mx_span_count(*out) > s->blocks)) {
+			drop_damaged("free", cache, c);
+			*out = 0;
+			break;
+		}
+		if (MX_LIKELY((size_t)((char *)b - s->base) < bytes)) {
+			*out += mx_span_unit(s, b);
+			last = b;
+			continue;
+		}
+		if (last == NULL)
+			s->local = next;
+		else
+			mx_block_link(last, next, cache->key);
+		b->next = others;
+		b->mark = 0;            /* seen if it is met again */
+		others = b;
+	}
+	return others;
 }
 
 /* The blocks on the list go back to their spans.  */
 static void
 flush_head(struct mx_cache *cache, unsigned c)
 {
-	struct mx_span *current = cache->span[c];
-	struct mx_span *s;
+	struct mx_span *s = cache->span[c];
 	struct mx_block *b, *next;
-	size_t n;
+	uint64_t out;
 
-	if (current == &mx_cache_no_span)
+	if (s == &mx_cache_no_span)
 		return;
-	b = take_list(cache, c, &n);
+	b = take_others(cache, c, &out);
 	leave_current(cache, c);
-	mx_span_set_out(current, mx_span_all_out(current), current->carved);
-	for (; n > 0; b = next, n--) {
+	out = mx_span_all_out(s) - (MX_CHECKS ? out : out >> 32 << 32);
+	mx_span_set_out(s, out, mx_span_count(out));
+	mx_central_give(s);
+	/* What is pending may be of S, and may come home: not before here.  */
+	for (; b != MX_BLOCK_END; b = next) {
 		next = b->next;
-		s = mx_pagemap_get(b);
-		if (s == current)
-			(void)mx_span_push(s, b, cache->key);
-		else
-			add_pending(cache, s, b);
+		add_pending(cache, mx_pagemap_get(b), b);
 	}
-	mx_central_give(current);
 }
 
 void

@@ -159,7 +159,9 @@ mx_pagemap_count_ready(void *v, size_t pages)
 	for (; pages > 0; pages -= n, p += n << MX_PAGE_SHIFT) {
 		const uint64_t *w = word_of(READY, p, pages, &mask, &n);
 
-		ready += (size_t)__builtin_popcountll(*w & mask);
+		/* As a rule all or none; x86-64 alone has no instruction.  */
+		ready += (*w & mask) == mask ? n : (*w & mask) == 0 ? 0 :
+		    (size_t)__builtin_popcountll(*w & mask);
 	}
 	return ready;
 }

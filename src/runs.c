@@ -38,6 +38,10 @@ static struct ages {
 	struct mx_span *newest;
 } slices[SLICES], ancient;
 
+/* A bit for each slice with a run.  (A look at all of them was 3 % of a short thread's
+ * instructions.)  */
+static uint32_t filled_slices;
+
 /* Where the first slice begins; a multiple of SLICE.  Times wrap around.  */
 static uint32_t horizon;
 
@@ -99,6 +103,21 @@ queue_of(const struct mx_span *s)
 	    ages_of(s->stamp);
 }
 
+/* AGES has become empty, or no longer is.  */
+static void
+note_filled(const struct ages *ages)
+{
+	uint32_t bit;
+
+	if (ages == &ancient)
+		return;
+	bit = (uint32_t)1 << (ages - slices);
+	if (ages->oldest != NULL)
+		filled_slices |= bit;
+	else
+		filled_slices &= ~bit;
+}
+
 /* All runs of AGES become ancient.  */
 static void
 make_ancient(struct ages *ages)
@@ -112,17 +131,21 @@ make_ancient(struct ages *ages)
 		ancient.oldest = ages->oldest;
 	ancient.newest = ages->newest;
 	*ages = (struct ages){ NULL, NULL };
+	note_filled(ages);
 }
 
 /* The run that is first to go; NULL: none is dirty.  */
 static struct mx_span *
 find_oldest(void)
 {
-	struct mx_span *s = ancient.oldest;
+	uint32_t first = horizon / SLICE % SLICES;
+	uint32_t from_first = filled_slices >> first |
+	    filled_slices << (SLICES - first);
 
-	for (uint32_t i = 0; s == NULL && i < SLICES; i++)
-		s = slices[(horizon / SLICE + i) % SLICES].oldest;
-	return s;
+	if (ancient.oldest != NULL)
+		return ancient.oldest;
+	return from_first == 0 ? NULL : slices[(first +
+	    (unsigned)__builtin_ctz(from_first)) % SLICES].oldest;
 }
 
 /* Let the slices reach up to NOW.  When nothing is queued they begin there, whatever
@@ -160,6 +183,7 @@ queue_behind(struct ages *ages, struct mx_span *older, struct mx_span *s)
 		older->newer = s;
 	else
 		ages->oldest = s;
+	note_filled(ages);
 }
 
 /* Where S belongs: as a rule at the end; in front if it was there before and
@@ -194,6 +218,7 @@ unqueue_dirty(struct mx_span *s)
 		s->newer->older = s->older;
 	else
 		ages->newest = s->older;
+	note_filled(ages);
 }
 
 static void

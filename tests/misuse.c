@@ -159,6 +159,39 @@ twice_on_the_way(size_t n)
 	take_many(n, 100);
 }
 
+/* The thread ends before malloc comes to them: two of its own, two of others'.  */
+static void
+drop_own_in_turn(void *p)
+{
+	void *two[2] = { get(there), get(there) };
+
+	(void)p;
+	drop_in_turn(two);
+}
+
+static void
+twice_before_the_end(size_t n)
+{
+	there = n;
+	elsewhere(drop_own_in_turn, NULL);
+}
+
+static void
+take_and_drop_in_turn(void *p)
+{
+	(void)get(there);
+	drop_in_turn(p);
+}
+
+static void
+twice_elsewhere_before_the_end(size_t n)
+{
+	void *two[2] = { get(n), get(n) };
+
+	there = n;
+	elsewhere(take_and_drop_in_turn, two);
+}
+
 /* All of a span's blocks are freed, one of them twice: the span must not go
  * while the one that was never freed is in use.  */
 static void
@@ -593,6 +626,10 @@ static const struct {
 	CASE(twice_on_the_way, 100, "M005", "M001", "free"),
 	CASE(twice_on_the_way, 1000, "M005", "M001", "free"),
 	CASE(twice_on_the_way, 20000, "M005", "M001", "malloc"),
+	CASE(twice_before_the_end, 24, "M005", "M001", "free"),
+	CASE(twice_before_the_end, 1000, "M005", "M001", "free"),
+	CASE(twice_elsewhere_before_the_end, 24, "M005", "M001", "free"),
+	CASE(twice_elsewhere_before_the_end, 1000, "M005", "M001", "free"),
 	CASE(twice_in_place_of_another, 1024, "M005", "M001", "malloc"),
 	CASE(twice_at_once, 100000, "M003", "M001", "free"),
 	CASE(twice_at_once, 1300000, "?", "?", "free"),  /* closed while it rests */
