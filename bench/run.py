@@ -226,8 +226,10 @@ def options():
     args.rounds = int(args.rounds or (3 if args.quick else 5))
     args.bench = [w for w in args.bench.split(",") if w]
     args.allocs = [w for w in args.allocs.split(",") if w]
-    args.name = "part" if args.bench or args.allocs else \
-        "quick" if args.quick else "full"
+    # What is compared with and without must be in it to be kept.
+    is_part = args.bench or args.allocs and not {
+        "memaix", "jemalloc", "glibc"} <= set(args.allocs)
+    args.name = "part" if is_part else "quick" if args.quick else "full"
     return args
 
 
