@@ -789,7 +789,7 @@ take_others(struct mx_cache *cache, unsigned c, uint64_t *out)
 
 /* The blocks on the list go back to their spans.  */
 static void
-flush_head(struct mx_cache *cache, unsigned c)
+flush_list(struct mx_cache *cache, unsigned c)
 {
 	struct mx_span *s = cache->span[c];
 	struct mx_block *b, *next;
@@ -799,7 +799,7 @@ flush_head(struct mx_cache *cache, unsigned c)
 		return;
 	b = take_others(cache, c, &out);
 	leave_current(cache, c);
-	out = mx_span_all_out(s) - (MX_CHECKS ? out : out >> 32 << 32);
+	out = mx_span_all_out(s) - mx_span_kept(out);
 	mx_span_set_out(s, out, mx_span_count(out));
 	mx_central_give(s);
 	/* What is pending may be of S, and may come home: not before here.  */
@@ -815,7 +815,7 @@ mx_cache_flush(struct mx_cache *cache)
 	struct mx_span *s;
 
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-		flush_head(cache, c);
+		flush_list(cache, c);
 	send_all_pending(cache);
 	drain_inbox(cache);
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++) {

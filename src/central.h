@@ -35,7 +35,7 @@ bool mx_central_push(struct mx_span *s, struct mx_block *head,
 static inline void
 mx_central_give_full(struct mx_span *s, struct mx_cache *cache)
 {
-	s->local = MX_BLOCK_END;
+	mx_assert(s->local == MX_BLOCK_END);
 	mx_span_set_out(s, mx_span_all_out(s), s->carved);
 	mx_store(&s->home, cache, RELAXED);
 	mx_store(&s->owner, NULL, RELEASE);

@@ -455,9 +455,7 @@ mx_heap_take_small(unsigned c)
 		s->class_ = (uint8_t)c;
 		s->listed = false;
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
-		s->size = (uint32_t)size;
-		s->magic = mx_span_magic((uint32_t)size);
-		s->zero = (uintptr_t)s->base * s->magic - MX_SPAN_ONE;
+		mx_span_set_size(s, size);
 		mx_span_set_carved(s, 0);
 		mx_store(&s->home, NULL, RELAXED);
 		s->next = s->prev = NULL;

@@ -205,6 +205,22 @@ mx_span_is_start(const struct mx_span *s, const void *p)
 	return mx_span_is_unit(s, mx_span_unit(s, p));
 }
 
+/* SMALL span S, whose base is known, has blocks of SIZE bytes.  */
+static inline void
+mx_span_set_size(struct mx_span *s, size_t size)
+{
+	s->size = (uint32_t)size;
+	s->magic = mx_span_magic(s->size);
+	s->zero = (uintptr_t)s->base * s->magic - MX_SPAN_ONE;
+}
+
+/* OUT, a sum of units, as far as this build keeps count of it.  */
+MX_INLINE uint64_t
+mx_span_kept(uint64_t out)
+{
+	return MX_CHECKS ? out : out >> 32 << 32;
+}
+
 /* How many blocks OUT, a sum of units, stands for.  */
 MX_INLINE uint32_t
 mx_span_count(uint64_t out)
@@ -323,7 +339,7 @@ mx_span_push_chain(struct mx_span *s, struct mx_block *head,
 	    mx_span_get_left(s) >= mx_span_count(out));
 	mx_block_link(tail, s->local, mx_block_key);
 	s->local = head;
-	return mx_span_count_down(s, MX_CHECKS ? out : out >> 32 << 32);
+	return mx_span_count_down(s, mx_span_kept(out));
 }
 
 /* Bytes from the end of LARGE block S to that of its last page.  */

@@ -26,12 +26,10 @@ make_span(unsigned c, uint32_t n)
 	span.class_ = (uint8_t)c;
 	span.state = MX_SPAN_SMALL;
 	span.pages = mx_class_pages[c];
-	span.size = (uint32_t)mx_class_size(c);
-	span.magic = mx_span_magic(span.size);
+	mx_span_set_size(&span, mx_class_size(c));
 	span.blocks = (uint32_t)(((size_t)span.pages << MX_PAGE_SHIFT) /
 	    span.size);
 	span.local = MX_BLOCK_END;
-	span.zero = (uintptr_t)span.base * span.magic - MX_SPAN_ONE;
 	mx_span_set_carved(&span, n);
 	mx_span_set_out(&span, mx_span_all_out(&span), span.carved);
 }
