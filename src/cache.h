@@ -56,6 +56,10 @@ struct mx_cache {
 	/* Owned spans that sleep: few of their blocks came back so far.  */
 	struct mx_span_queue asleep[MX_CLASS_COUNT];
 
+	/* Owned spans that were used up last, and how many.  */
+	struct mx_span_queue used_up[MX_CLASS_COUNT];
+	uint8_t used_up_count[MX_CLASS_COUNT];
+
 	/* Blocks of other owners that may still join span[c]'s before the next
 	 * refill.  The others go home: a thread that kept them all would free
 	 * foreign blocks for ever (larson: 1.8 times the time).  */

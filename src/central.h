@@ -4,8 +4,8 @@
  * free block, oldest first.  An unowned span without a free block is in no list:
  * the first block that comes back puts it in.  Must not know: threads.
  *
- * A cache gives a span up when it has handed out the last block, or when its
- * thread ends; so the blocks of a thread that sleeps or is gone come back to
+ * A cache gives a span up some time after it has handed out the last block, or when
+ * its thread ends; so the blocks of a thread that sleeps or is gone come back to
  * where every thread finds them.
  *
  * All functions may take the lock of the class and, below it, none.

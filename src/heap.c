@@ -453,6 +453,7 @@ mx_heap_take_small(unsigned c)
 		s->local = MX_BLOCK_END;
 		mx_span_set_out(s, 0, 0);
 		s->class_ = (uint8_t)c;
+		s->waits = MX_SPAN_AWAKE;
 		s->listed = false;
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
 		mx_span_set_size(s, size);

@@ -19,8 +19,8 @@
  * This file moves blocks and says what the move meant.  It must not know
  * threads, classes' queues, page maps or the system.
  *
- * An owned span of which only a few blocks came back so far may sleep: it is in no
- * queue that malloc takes from.
+ * An owned span of which no blocks came back so far, or only a few, may wait: it is in
+ * no queue that malloc takes from.
  *
  * Invariant of a span that is not current:
  *   left + bias == carved - blocks on `local' == blocks not seen back yet,
@@ -45,6 +45,13 @@ enum mx_span_state {
 	MX_SPAN_FREE,
 	MX_SPAN_FREE_END,
 	MX_SPAN_BUSY            /* free, but out of the heap's lists for now */
+};
+
+/* Does a span wait until blocks of it came back?  */
+enum mx_span_waits {
+	MX_SPAN_AWAKE,
+	MX_SPAN_USED_UP,        /* for the first ones; one of the latest */
+	MX_SPAN_ASLEEP          /* for more */
 };
 
 /* Free user memory.  A block is at least 16 bytes: two words on 64 bits.  Only
@@ -139,6 +146,8 @@ struct mx_span {
 	/* heap lock, FREE only: the queue of runs with dirty pages.  */
 	struct mx_span *older;
 	struct mx_span *newer;
+
+	uint8_t waits;          /* owner: enum mx_span_waits; AWAKE without one */
 } MX_ALIGNED(MX_CACHE_LINE);
 
 _Static_assert(sizeof(struct mx_span) == MX_CACHE_LINE,

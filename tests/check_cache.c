@@ -45,10 +45,11 @@ START_TEST(test_whole_span)
 		memset(p, 7, s->size);
 	}
 	ck_assert_uint_eq(bad, 0);
-	/* The next comes from another span; this one is given up.  */
+	/* The next comes from another span; this one waits.  */
 	ck_assert_ptr_ne(mx_pagemap_get(take(cache, c)), s);
-	ck_assert_ptr_null(s->owner);
-	ck_assert_ptr_eq(s->home, cache);
+	ck_assert_ptr_eq(s->owner, cache);
+	ck_assert_ptr_eq(cache->used_up[c].first, s);
+	ck_assert_uint_eq(mx_span_get_left(s), s->blocks);
 	expect_heap();
 }
 END_TEST
@@ -149,6 +150,7 @@ START_TEST(test_crowd)
 		expect((crowd[i] = mx_cache_new()) != NULL);
 	other = crowd[0];
 	take_many(cache, MANY);
+	ck_assert_ptr_null(cache->used_up[CLASS].first);
 	for (size_t i = 0; i < MANY; i++) {
 		put(other, blocks[i]);
 		most = mx_max(most, other->pending_bytes);
@@ -186,14 +188,94 @@ START_TEST(test_event_of_current)
 }
 END_TEST
 
-/* A span that was used up comes home with the first block, and is used again when 16
- * of 512 have come.  */
+/* The two spans that were used up last stay, and are used again when 16 of 512 blocks
+ * have come.  */
+START_TEST(test_used_up)
+{
+	struct mx_cache *cache = new_cache();
+	struct mx_span *s[3];
+
+	take_many(cache, 3 * 512 + 1);
+	for (size_t i = 0; i < 3; i++)
+		s[i] = mx_pagemap_get(blocks[i * 512]);
+	ck_assert_ptr_null(s[0]->owner);
+	ck_assert_ptr_eq(s[0]->home, cache);
+	ck_assert_ptr_eq(s[1]->owner, cache);
+	ck_assert_ptr_eq(cache->used_up[CLASS].first, s[1]);
+	ck_assert_ptr_eq(cache->used_up[CLASS].last, s[2]);
+	for (size_t i = 0; i < 16; i++) {
+		ck_assert_ptr_null(cache->partial[CLASS].first);
+		put(cache, blocks[512 + i]);
+	}
+	ck_assert_ptr_eq(cache->partial[CLASS].first, s[1]);
+	ck_assert_ptr_eq(cache->used_up[CLASS].first, s[2]);
+	/* What has too little when its time is over sleeps on.  */
+	put(cache, blocks[2 * 512]);
+	while (s[2]->waits == MX_SPAN_USED_UP)
+		expect(take(cache, CLASS) != NULL);
+	ck_assert_ptr_eq(cache->asleep[CLASS].first, s[2]);
+	ck_assert_uint_eq(cache->used_up_count[CLASS], 2);
+	for (size_t i = 1; i < 16; i++)
+		put(cache, blocks[2 * 512 + i]);
+	ck_assert_ptr_eq(cache->partial[CLASS].first, s[2]);
+	mx_cache_flush(cache);
+	ck_assert_ptr_null(cache->used_up[CLASS].first);
+	ck_assert_uint_eq(cache->used_up_count[CLASS], 0);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_ptr_null(s[i]->owner);
+	expect_heap();
+}
+END_TEST
+
+/* What others free of it comes through the inbox; all of it, and it goes.  */
+START_TEST(test_used_up_by_others)
+{
+	struct mx_cache *cache = new_cache(), *other = new_cache();
+	struct mx_span *s;
+
+	take_many(cache, 512 + 1);
+	s = mx_pagemap_get(blocks[0]);
+	for (size_t i = 0; i < 512; i++)
+		put(other, blocks[i]);
+	mx_cache_flush(other);
+	ck_assert_ptr_eq(s->owner, cache);
+	ck_assert_ptr_null(cache->partial[CLASS].first);
+	while (cache->span[CLASS] != s)
+		expect(take(cache, CLASS) != NULL);
+	ck_assert_ptr_null(cache->used_up[CLASS].last->next);
+	ck_assert_ptr_ne(cache->used_up[CLASS].first, s);
+	expect_heap();
+}
+END_TEST
+
+/* Used-up spans that got a block serve before a request fails.  */
+START_TEST(test_used_up_serves)
+{
+	struct mx_cache *cache = new_cache();
+
+	take_many(cache, 512 + 1);
+	put(cache, blocks[7]);
+	fake_os_refuse(FAKE_ANY, 1, true);
+	for (size_t i = 0; i < 511; i++)
+		expect(take(cache, CLASS) != NULL);
+	ck_assert_ptr_eq(take(cache, CLASS), blocks[7]);
+	ck_assert_ptr_null(take(cache, CLASS));
+	fake_os_refuse_nothing();
+	put(cache, blocks[7]);
+	ck_assert_ptr_eq(mx_pagemap_get(blocks[7])->owner, cache);
+	mx_cache_flush(cache);
+	expect_heap();
+}
+END_TEST
+
+/* A span that was used up before them comes home with the first block, and is used
+ * again when 16 of 512 have come.  */
 START_TEST(test_adopt)
 {
 	struct mx_cache *cache = new_cache();
 	struct mx_span *s;
 
-	take_many(cache, 512 + 1);
+	take_many(cache, 3 * 512 + 1);
 	s = mx_pagemap_get(blocks[0]);
 	ck_assert_ptr_null(s->owner);
 	for (size_t i = 0; i < 16; i++) {
@@ -375,6 +457,9 @@ main(void)
 	tcase_add_test(tc, test_crowd);
 	tcase_add_test(tc, test_event_of_current);
 	tcase_add_test(tc, test_adopt);
+	tcase_add_test(tc, test_used_up);
+	tcase_add_test(tc, test_used_up_by_others);
+	tcase_add_test(tc, test_used_up_serves);
 	tcase_add_test(tc, test_no_sleep);
 	tcase_add_test(tc, test_asleep);
 	tc = add_case(s, "life");

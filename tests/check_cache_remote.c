@@ -31,7 +31,7 @@ count_pending(const struct mx_cache *cache)
 	return n;
 }
 
-#define MANY 600
+#define MANY 2000
 
 static void *blocks[MANY];
 
@@ -158,7 +158,7 @@ START_TEST(test_remote_unowned)
 	struct mx_cache *a = new_cache(), *b = new_cache();
 	struct mx_span *s;
 
-	take_many(a, 512 + 1);
+	take_many(a, 3 * 512 + 1);
 	s = mx_pagemap_get(blocks[0]);
 	for (size_t i = 0; i < 200; i++)
 		put(b, blocks[i]);
@@ -167,7 +167,7 @@ START_TEST(test_remote_unowned)
 	ck_assert_uint_eq(mx_span_get_left(s), 512 - 200);
 	ck_assert_ptr_nonnull(take(b, CLASS));
 	ck_assert_ptr_eq(s->owner, b);
-	for (size_t i = 200; i < 513; i++)
+	for (size_t i = 200; i < 3 * 512 + 1; i++)
 		put(a, blocks[i]);
 	mx_cache_flush(a);
 	expect_heap();

@@ -254,7 +254,7 @@ inline refill(b)
 	if
 	:: owner == c && !given && list != 0 -> take_from_list(b)
 	:: owner == c && !given && list == 0 ->
-		/* mx_central_give_full: no lock.  */
+		/* use_up and, some time later, mx_central_give_full: no lock.  */
 		home = c;
 		owner = NONE
 	:: owner != c ->
