@@ -85,8 +85,8 @@ struct memaix_usage {
  * Reads /proc (Linux) or asks getprocs64 (AIX): about 50 us per process.  */
 int memaix_usage_read(struct memaix_usage *usage, size_t size);
 
-/* Give all free pages back to the kernel now, the calling thread's free blocks
- * included.  1 if any page went, 0 if none.  */
+/* Give all free pages back to the kernel now, the free blocks of the calling thread
+ * and of threads that ended included.  1 if any page went, 0 if none.  */
 int memaix_trim(void);
 
 #ifdef __cplusplus

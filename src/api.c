@@ -744,6 +744,7 @@ mx_trim(void)
 		mx_secure_flush(cache);
 		mx_cache_flush(cache);
 	}
+	mx_cache_trim();
 	went = mx_heap_trim();
 	errno = saved;
 	return went;

@@ -53,7 +53,13 @@
 #define USED_UP_MAX     2
 #endif
 
-/* The inbox of a cache without a thread takes nothing.  */
+/* So many caches whose threads ended keep their spans for the next ones, if no more
+ * than this was ever used of all of a cache's spans: else each short thread would make
+ * its lists and sum them up again (churn-4: a third of the time).  */
+#define WARM_MAX        8
+#define WARM_BYTES      (256 * MX_KIB)
+
+/* The inbox of a cache without a thread, and without spans, takes nothing.  */
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
 
 #define NO_SPANS { [0 ... MX_CLASS_COUNT - 1] = &mx_cache_no_span }
@@ -166,6 +172,10 @@ mx_cache_self_ended(void)
 
 static struct mx_lock pool_lock = MX_LOCK_INIT;
 static struct mx_cache *pool;
+
+/* pool lock.  Caches that have spans; how many, which is also read without it.  */
+static struct mx_cache *warm_pool;
+static size_t warm;
 
 void
 mx_cache_init(void)
@@ -792,15 +802,32 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 
 /* ---- birth and death ---- */
 
+/* Pool lock.  */
+static struct mx_cache *
+take_warm(void)
+{
+	struct mx_cache *cache = warm_pool;
+
+	if (cache != NULL) {
+		warm_pool = cache->next_free;
+		mx_store(&warm, warm - 1, RELAXED);
+	}
+	return cache;
+}
+
 struct mx_cache *
 mx_cache_new(void)
 {
 	struct mx_cache *cache;
+	bool is_warm;
 
 	mx_lock(&pool_lock);
-	cache = pool;
-	if (cache != NULL)
+	cache = take_warm();
+	is_warm = cache != NULL;
+	if (!is_warm && pool != NULL) {
+		cache = pool;
 		pool = cache->next_free;
+	}
 	mx_unlock(&pool_lock);
 	if (cache == NULL) {
 		cache = mx_meta_take(sizeof *cache);
@@ -816,7 +843,8 @@ mx_cache_new(void)
 	}
 	cache->hot = mx_conf_hides() ? &mx_cache_empty : cache;
 	cache->until_guard = mx_guard_next();
-	mx_store(&cache->inbox, NULL, RELAXED);
+	if (!is_warm)
+		mx_store(&cache->inbox, NULL, RELAXED);
 	mx_store(&cache->live, true, RELAXED);
 	count_live(true);
 	return cache;
@@ -830,33 +858,55 @@ static struct mx_block *
 take_others(struct mx_cache *cache, unsigned c, uint64_t *out)
 {
 	struct mx_span *s = cache->span[c];
-	size_t bytes = (size_t)s->pages << MX_PAGE_SHIFT;
+	const size_t bytes = (size_t)s->pages << MX_PAGE_SHIFT;
+	const uint32_t most = s->blocks;
+	const uintptr_t base = (uintptr_t)s->base;
+	const uintptr_t key = cache->key;
 	struct mx_block *others = MX_BLOCK_END;
 	struct mx_block *last = NULL;
 	struct mx_block *b, *next;
+	uint64_t offsets = 0;
+	uint32_t n = 0;
 
-	for (b = s->local, *out = 0; b != MX_BLOCK_END; b = next) {
+	for (b = s->local; b != MX_BLOCK_END; b = next) {
+		size_t offset = (uintptr_t)b - base;
+
 		next = b->next;
-		if (MX_UNLIKELY((MX_CHECKS && !mx_block_is_free(b, cache->key)) ||
-		    mx_span_count(*out) > s->blocks)) {
+		if (MX_UNLIKELY((MX_CHECKS && !mx_block_is_free(b, key)) ||
+		    n > most)) {
 			drop_damaged("free", cache, c);
-			*out = 0;
+			n = 0;
+			offsets = 0;
 			break;
 		}
-		if (MX_LIKELY((size_t)((char *)b - s->base) < bytes)) {
-			*out += mx_span_unit(s, b);
+		if (MX_LIKELY(offset < bytes)) {
+			offsets += offset;
+			n++;
 			last = b;
 			continue;
 		}
 		if (last == NULL)
 			s->local = next;
 		else
-			mx_block_link(last, next, cache->key);
+			mx_block_link(last, next, key);
 		b->next = others;
 		b->mark = 0;            /* seen if it is met again */
 		others = b;
 	}
+	*out = mx_span_units(s, n, offsets);
 	return others;
+}
+
+/* All of the list that begins at B.  */
+static void
+send_home(struct mx_cache *cache, struct mx_block *b)
+{
+	struct mx_block *next;
+
+	for (; b != MX_BLOCK_END; b = next) {
+		next = b->next;
+		add_pending(cache, mx_pagemap_get(b), b);
+	}
 }
 
 /* The blocks on the list go back to their spans.  */
@@ -864,21 +914,18 @@ static void
 flush_list(struct mx_cache *cache, unsigned c)
 {
 	struct mx_span *s = cache->span[c];
-	struct mx_block *b, *next;
+	struct mx_block *others;
 	uint64_t out;
 
 	if (s == &mx_cache_no_span)
 		return;
-	b = take_others(cache, c, &out);
+	others = take_others(cache, c, &out);
 	leave_current(cache, c);
 	out = mx_span_all_out(s) - mx_span_kept(out);
 	mx_span_set_out(s, out, mx_span_count(out));
 	mx_central_give(s);
 	/* What is pending may be of S, and may come home: not before here.  */
-	for (; b != MX_BLOCK_END; b = next) {
-		next = b->next;
-		add_pending(cache, mx_pagemap_get(b), b);
-	}
+	send_home(cache, others);
 }
 
 void
@@ -897,16 +944,106 @@ mx_cache_flush(struct mx_cache *cache)
 	}
 }
 
-void
-mx_cache_delete(struct mx_cache *cache)
+/* Bytes that S and those behind it in its queue ever used; not all of them if they are
+ * too many.  */
+static size_t
+used_bytes(const struct mx_span *s)
+{
+	size_t n = 0;
+
+	for (; s != NULL && n <= WARM_BYTES; s = s->next)
+		n += mx_align_up((size_t)s->carved * s->size,
+		    mx_sys_facts.page);
+	return n;
+}
+
+/* Has so little of CACHE's spans ever been used that they may stay with it?  A current
+ * span is in no queue.  */
+static bool
+is_light(const struct mx_cache *cache)
+{
+	size_t n = 0;
+
+	for (unsigned c = 0; c < MX_CLASS_COUNT && n <= WARM_BYTES; c++)
+		n += used_bytes(cache->span[c]) +
+		    used_bytes(cache->partial[c].first) +
+		    used_bytes(cache->asleep[c].first) +
+		    used_bytes(cache->used_up[c].first);
+	return n <= WARM_BYTES;
+}
+
+/* Others' blocks on the list of C go home: nobody knows for how long this cache will
+ * have no thread.  */
+static void
+send_others(struct mx_cache *cache, unsigned c)
+{
+	uint64_t out;
+
+	if (cache->room[c] == room_for(c) || cache->span[c] == &mx_cache_no_span)
+		return;
+	send_home(cache, take_others(cache, c, &out));
+	cache->room[c] = room_for(c);
+}
+
+/* The thread of CACHE has ended.  False: it is not to keep what it has.  */
+static bool
+keep_warm(struct mx_cache *cache)
+{
+	bool keeps;
+
+	if (is_crowded() || mx_load(&warm, RELAXED) >= WARM_MAX)
+		return false;
+	drain_inbox(cache);
+	if (!is_light(cache))
+		return false;
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+		send_others(cache, c);
+	send_all_pending(cache);
+	mx_lock(&pool_lock);
+	keeps = warm < WARM_MAX;
+	if (keeps) {
+		mx_store(&warm, warm + 1, RELAXED);
+		mx_store(&cache->live, false, RELAXED);
+		cache->next_free = warm_pool;
+		warm_pool = cache;
+	}
+	mx_unlock(&pool_lock);
+	return keeps;
+}
+
+/* CACHE, without a thread, is left with nothing and goes to the pool.  */
+static void
+let_go(struct mx_cache *cache)
 {
 	mx_cache_flush(cache);
 	/* Nothing is owned any more, so whatever still arrived travels on.  */
 	receive(cache, mx_swap(&cache->inbox, CLOSED, ACQUIRE));
 	mx_store(&cache->live, false, RELAXED);
-	count_live(false);
 	mx_lock(&pool_lock);
 	cache->next_free = pool;
 	pool = cache;
 	mx_unlock(&pool_lock);
+}
+
+void
+mx_cache_delete(struct mx_cache *cache)
+{
+	count_live(false);
+	if (!keep_warm(cache))
+		let_go(cache);
+}
+
+void
+mx_cache_trim(void)
+{
+	for (;;) {
+		struct mx_cache *cache;
+
+		mx_lock(&pool_lock);
+		cache = take_warm();
+		mx_unlock(&pool_lock);
+		if (cache == NULL)
+			return;
+		let_go(cache);
+	}
 }

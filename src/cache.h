@@ -11,6 +11,8 @@
  *   pending, room         read, write     -
  *   inbox                 swap for empty  push by CAS
  *
+ * A cache in the pool is whose who took it out, under the pool's lock.
+ *
  * A block lying in a cache's list, in `pending' or in an inbox counts as used
  * in its span, so a span never goes back to the heap under it.
  *
@@ -68,7 +70,7 @@ struct mx_cache {
 	struct mx_pending pending[MX_CACHE_PENDING];
 
 	struct mx_cache *next;          /* every cache ever made */
-	struct mx_cache *next_free;     /* pool lock: the pool */
+	struct mx_cache *next_free;     /* pool lock: the pool it is in */
 	bool live;                      /* atomic: a thread has it */
 	uint32_t pending_bytes;         /* in all of pending */
 	struct mx_secure *secure;       /* secure.c's; NULL: nothing */
@@ -221,12 +223,15 @@ void mx_cache_init(void);
 /* A cache for a new thread, from the pool or fresh; NULL and errno.  */
 struct mx_cache *mx_cache_new(void);
 
-/* Every block and span goes where other threads find it, then the cache goes to
- * the pool.  */
+/* Every block and span goes where other threads find it, but a few that wait for the
+ * next thread; then the cache goes to the pool.  */
 void mx_cache_delete(struct mx_cache *cache);
 
-/* The first half of mx_cache_delete: leave CACHE with nothing.  */
+/* Leave CACHE with nothing.  */
 void mx_cache_flush(struct mx_cache *cache);
+
+/* Caches without a thread are left with nothing.  */
+void mx_cache_trim(void);
 
 /* For the fork handlers: the pool's lock.  */
 void mx_cache_lock(void);

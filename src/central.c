@@ -123,7 +123,8 @@ mx_central_push(struct mx_span *s, struct mx_block *head,
 		mx_unlock(&k->lock);
 		return false;
 	}
-	if (MX_UNLIKELY(s->local == head)) {
+	if (MX_UNLIKELY(s->local == head ||
+	    mx_span_get_left(s) < mx_span_count(out))) {
 		mx_unlock(&k->lock);
 		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", head, s, NULL);
 		return true;

@@ -198,6 +198,14 @@ mx_span_unit(const struct mx_span *s, const void *p)
 	return (uint64_t)(uintptr_t)p * s->magic - s->zero;
 }
 
+/* The sum of the units of N blocks of S whose offsets from its base add up to
+ * OFFSETS.  */
+static inline uint64_t
+mx_span_units(const struct mx_span *s, uint32_t n, uint64_t offsets)
+{
+	return offsets * s->magic + n * MX_SPAN_ONE;
+}
+
 /* Is UNIT that of the start of a block that was ever free?  One compare with
  * carved * e tells both.  Whoever has a block got it after the limit that lets it
  * pass was set.  */

@@ -363,6 +363,87 @@ START_TEST(test_pool)
 }
 END_TEST
 
+/* A thread that used little leaves it to the next.  */
+START_TEST(test_warm)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	struct mx_span *s;
+
+	take_many(a, 10);
+	s = mx_pagemap_get(blocks[0]);
+	for (size_t i = 1; i < 10; i++)
+		put(a, blocks[i]);
+	mx_cache_delete(a);
+	ck_assert(!a->live);
+	ck_assert_ptr_eq(s->owner, a);
+	/* What others free meanwhile waits.  */
+	put(b, blocks[0]);
+	mx_cache_flush(b);
+	ck_assert_ptr_nonnull(a->inbox);
+	ck_assert_ptr_eq(new_cache(), a);
+	ck_assert_ptr_eq(take(a, CLASS), blocks[9]);
+	mx_cache_delete(a);
+	mx_cache_delete(b);
+	/* It would come to the next thread that needs it; or it is asked for.  */
+	ck_assert_uint_eq(mx_heap_account.used, mx_class_pages[CLASS]);
+	mx_cache_trim();
+	ck_assert_ptr_null(s->owner);
+	put(new_cache(), blocks[9]);
+	expect_heap();
+}
+END_TEST
+
+/* Much, or where there are many, or while many wait, is left to all.  */
+START_TEST(test_not_warm)
+{
+	struct mx_cache *cache, *crowd[256];
+
+	cache = new_cache();
+	for (unsigned c = CLASS; c < CLASS + 5; c++)
+		for (size_t n = 0; n < 64 * MX_KIB; n += mx_class_size(c))
+			(void)take(cache, c);
+	mx_cache_delete(cache);
+	ck_assert_ptr_eq(cache->span[CLASS], &mx_cache_no_span);
+	ck_assert_ptr_null(cache->used_up[CLASS].first);
+	for (int i = 0; i < 256; i++)
+		expect((crowd[i] = mx_cache_new()) != NULL);
+	(void)take(crowd[0], 0);
+	mx_cache_delete(crowd[0]);
+	ck_assert_ptr_eq(crowd[0]->span[0], &mx_cache_no_span);
+	for (int i = 1; i < 256; i++)
+		mx_cache_delete(crowd[i]);
+	mx_cache_trim();
+	for (int i = 0; i < 9; i++)
+		(void)take(crowd[i] = new_cache(), 0);
+	for (int i = 0; i < 9; i++)
+		mx_cache_delete(crowd[i]);
+	for (int i = 0; i < 9; i++)
+		ck_assert_int_eq(crowd[i]->span[0] != &mx_cache_no_span, i < 8);
+	expect_heap();
+}
+END_TEST
+
+/* Blocks of others that a thread kept do not wait with its cache.  */
+START_TEST(test_warm_without_others)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	void *p;
+
+	take_many(a, 4);
+	p = take(b, CLASS);
+	for (size_t i = 0; i < 4; i++)
+		put(b, blocks[i]);
+	ck_assert_ptr_null(a->inbox);
+	mx_cache_delete(b);
+	ck_assert_ptr_nonnull(a->inbox);
+	ck_assert_ptr_eq(mx_pagemap_get(p)->owner, b);
+	for (const struct mx_block *at = b->span[CLASS]->local;
+	    at != MX_BLOCK_END; at = at->next)
+		ck_assert_ptr_eq(mx_pagemap_get(at)->owner, b);
+	expect_heap();
+}
+END_TEST
+
 /* Blocks that outlive their thread come back to the heap.  */
 START_TEST(test_orphans)
 {
@@ -464,6 +545,9 @@ main(void)
 	tcase_add_test(tc, test_asleep);
 	tc = add_case(s, "life");
 	tcase_add_test(tc, test_pool);
+	tcase_add_test(tc, test_warm);
+	tcase_add_test(tc, test_not_warm);
+	tcase_add_test(tc, test_warm_without_others);
 	tcase_add_test(tc, test_orphans);
 	tcase_add_test(tc, test_inherit);
 	tcase_add_test(tc, test_refused);

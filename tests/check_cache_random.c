@@ -123,6 +123,7 @@ expect_balance(void)
 	size_t pages = 0;
 
 	settle();
+	mx_cache_trim();
 	expect_heap();
 	for (size_t i = 0; i < n_lives; i++) {
 		const struct mx_span *s = mx_pagemap_get(lives[i].p);

@@ -6,6 +6,9 @@
 #include "central.h"
 #include "check_core.h"
 #include "check_pages.h"
+#include "check_text.h"
+#include "conf.h"
+#include "misuse.h"
 
 #define CLASS 5
 
@@ -104,6 +107,22 @@ START_TEST(test_give_untouched)
 	mx_central_give(make_span(0));
 	ck_assert_ptr_null(mx_central_take(CLASS, &a));
 	expect_heap_is_empty();
+}
+END_TEST
+
+/* More blocks than are out: some of them twice.  */
+START_TEST(test_push_too_many)
+{
+	struct mx_span *s = make_span(3);
+
+	mx_conf.on_misuse = MX_CONF_REPORT;
+	mx_central_give(s);
+	ck_assert(push(s, 0, 2));
+	text_divert();
+	ck_assert(push(s, 0, 2));
+	text_restore();
+	ck_assert_uint_eq(mx_misuse_count, 1);
+	ck_assert_uint_eq(mx_span_get_left(s), 1);
 }
 END_TEST
 
@@ -245,6 +264,7 @@ main(void)
 	tcase_add_test(tc, test_oldest_first);
 	tcase_add_test(tc, test_give_empty);
 	tcase_add_test(tc, test_give_untouched);
+	tcase_add_test(tc, test_push_too_many);
 	tcase_add_test(tc, test_give_used_up);
 	tcase_add_test(tc, test_give_full);
 	tcase_add_test(tc, test_push_all);

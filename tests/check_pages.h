@@ -10,6 +10,7 @@
 #define CHECK_PAGES_H
 
 #include "arena.h"
+#include "cache.h"
 #include "check_core.h"
 #include "heap.h"
 #include "meta.h"
@@ -152,6 +153,7 @@ expect_heap(void)
 static inline void
 expect_heap_is_empty(void)
 {
+	mx_cache_trim();
 	expect_heap();
 	expect_eq(mx_heap_account.used, 0);
 	expect_eq(mx_heap_account.large_blocks, 0);

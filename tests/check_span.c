@@ -114,6 +114,8 @@ START_TEST(test_count_down)
 
 	make_span(0, (uint32_t)n);
 	sum = mx_span_all_out(&span);
+	ck_assert_uint_eq(mx_span_kept(mx_span_units(&span, (uint32_t)n,
+	    n * (n - 1) / 2 * span.size)), sum);
 	mx_span_set_out(&span, sum, (uint32_t)stop);
 	for (size_t k = 0; k < stop - 1; k++) {
 		size_t i = (k * 7 + stop) % n;

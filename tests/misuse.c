@@ -169,11 +169,36 @@ drop_own_in_turn(void *p)
 	drop_in_turn(two);
 }
 
+/* It had too much for its cache to stay as it is.  */
+static void
+drop_own_of_many(void *p)
+{
+	for (size_t n = 512; n <= 2048; n *= 2)
+		take_many(n, 400);
+	drop_own_in_turn(p);
+}
+
 static void
 twice_before_the_end(size_t n)
 {
 	there = n;
+	elsewhere(drop_own_of_many, NULL);
+}
+
+static void
+take_there(void *p)
+{
+	(void)p;
+	take_many(there, 5);
+}
+
+/* It had little, and the next thread gets that.  */
+static void
+twice_for_the_next(size_t n)
+{
+	there = n;
 	elsewhere(drop_own_in_turn, NULL);
+	elsewhere(take_there, NULL);
 }
 
 static void
@@ -628,6 +653,8 @@ static const struct {
 	CASE(twice_on_the_way, 20000, "M005", "M001", "malloc"),
 	CASE(twice_before_the_end, 24, "M005", "M001", "free"),
 	CASE(twice_before_the_end, 1000, "M005", "M001", "free"),
+	CASE(twice_for_the_next, 24, "M005", "M001", "malloc"),
+	CASE(twice_for_the_next, 1000, "M005", "M001", "malloc"),
 	CASE(twice_elsewhere_before_the_end, 24, "M005", "M001", "free"),
 	CASE(twice_elsewhere_before_the_end, 1000, "M005", "M001", "free"),
 	CASE(twice_in_place_of_another, 1024, "M005", "M001", "malloc"),

@@ -10,7 +10,8 @@
  * What is asserted: a block is in one place at a time; none is handed out that is not
  * free; nobody touches a span's list but its owner or, without one, the holder of the
  * class's lock; when a cache leaves, nothing is left in its inbox; when every thread
- * has ended and every block is freed, the span has gone back to the heap.
+ * has ended, every block is freed and no cache is kept warm, the span has gone back to
+ * the heap.
  *
  * What is left out: chains (a block travels alone), checks of the marks, memory order
  * (each step is seen at once by all; ThreadSanitizer looks for the rest), pending (a
@@ -310,7 +311,23 @@ inline central_give()
 	fi
 }
 
-/* mx_cache_flush and mx_cache_delete: the span is current, or partial.  */
+/* keep_warm: the cache goes to the pool with its span.  */
+inline end_warm()
+{
+	drain(NONE);
+	do
+	:: HAS(KEPT + c) -> pick(b, KEPT + c);
+		if
+		:: b != NONE -> send(b)
+		:: else
+		fi
+	:: else -> break
+	od;
+	b = 0;
+	taken[c] = false
+}
+
+/* mx_cache_flush and let_go: the span is current, or partial.  */
 inline end_thread()
 {
 	if
@@ -360,7 +377,10 @@ begin:	/* mx_cache_new  */
 	:: atomic { !taken[1] -> taken[1] = true; c = 1 }
 #endif
 	fi;
-	inbox[c] = NONE;
+	if
+	:: inbox[c] == CLOSED -> inbox[c] = NONE
+	:: else                 /* it is new, or was kept warm */
+	fi;
 work:	if
 	:: pick(b, KEPT + c);
 		if
@@ -379,6 +399,7 @@ work:	if
 		fi;
 		b = 0
 	:: end_thread(); goto ended
+	:: end_warm(); goto ended
 	fi;
 	goto work;
 ended:	atomic { c = 0; working-- }
@@ -398,7 +419,10 @@ proctype last()
 
 	atomic { working == 0 -> over = true }
 	atomic { taken[0] = true; c = 0 }
-	inbox[c] = NONE;
+	if
+	:: inbox[c] == CLOSED -> inbox[c] = NONE
+	:: else
+	fi;
 	do
 	:: HAS(HELD) -> pick(b, HELD);
 		if
@@ -408,6 +432,13 @@ proctype last()
 	:: else -> break
 	od;
 	end_thread();
+	/* mx_cache_trim  */
+	c = 1;
+	do
+	:: c < CACHES && inbox[c] != CLOSED -> end_thread(); c++
+	:: c < CACHES && inbox[c] == CLOSED -> c++
+	:: else -> break
+	od;
 	assert(given)
 }
 
