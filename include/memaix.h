@@ -38,7 +38,8 @@ struct memaix_stats {
 	                         * of their class (small) or as asked (large) */
 	size_t rounding;        /* lost to whole pages: behind large blocks and at
 	                         * the ends of spans */
-	size_t caches;          /* free blocks that threads keep at hand */
+	size_t caches;          /* free blocks that threads, or some that ended,
+	                         * keep at hand */
 	size_t free_in_spans;   /* free blocks in spans, most never touched */
 	size_t dirty;           /* free pages that may still be in memory */
 	size_t metadata;        /* memaix's own records */

@@ -161,6 +161,17 @@ take_secure(size_t n, size_t align, bool *zero)
 	return p != NULL ? p : no_memory(n);
 }
 
+/* Before the answer is no, what threads that ended have left goes.  */
+static struct mx_span *
+take_run(size_t n, size_t align, bool *zero)
+{
+	struct mx_span *s = mx_heap_take_large(n, align, zero);
+
+	if (MX_UNLIKELY(s == NULL) && mx_cache_trim())
+		s = mx_heap_take_large(n, align, zero);
+	return s;
+}
+
 static void *
 take_large(size_t n, size_t align, bool *zero)
 {
@@ -171,7 +182,7 @@ take_large(size_t n, size_t align, bool *zero)
 		return no_memory(n);
 	if (MX_UNLIKELY(mx_conf.secure))
 		return take_secure(n, align, zero);
-	s = mx_heap_take_large(n, align, zero);
+	s = take_run(n, align, zero);
 	return s != NULL ? s->base : no_memory(n);
 }
 
@@ -478,7 +489,7 @@ resize_large(struct mx_span *s, void *p, size_t n)
 		return copy_block(p, old, n);
 	if (n > PTRDIFF_MAX)
 		return no_memory(n);
-	t = mx_heap_take_large(n, MX_PAGE, &zero);
+	t = take_run(n, MX_PAGE, &zero);
 	if (t == NULL)
 		return no_memory(n);
 	if (!move_block(t, p, old, old))
@@ -744,7 +755,7 @@ mx_trim(void)
 		mx_secure_flush(cache);
 		mx_cache_flush(cache);
 	}
-	mx_cache_trim();
+	(void)mx_cache_trim();
 	went = mx_heap_trim();
 	errno = saved;
 	return went;

@@ -49,14 +49,13 @@
  * without a lock, and the record's first line stays as it is, which all who free read.
  * (With none, ring-small-4 takes half as much time again.)  Not more: what others free
  * of them waits for this thread, which may sleep.  */
-#ifndef USED_UP_MAX
 #define USED_UP_MAX     2
-#endif
 
 /* So many caches whose threads ended keep their spans for the next ones, if no more
  * than this was ever used of all of a cache's spans: else each short thread would make
- * its lists and sum them up again (churn-4: a third of the time).  */
-#define WARM_MAX        8
+ * its lists and sum them up again (churn-4: a third of the time).  The spans' other
+ * pages may still be there from a former use: 2.8 MiB in one cache at the worst.  */
+#define WARM_MAX        4
 #define WARM_BYTES      (256 * MX_KIB)
 
 /* The inbox of a cache without a thread, and without spans, takes nothing.  */
@@ -173,9 +172,10 @@ mx_cache_self_ended(void)
 static struct mx_lock pool_lock = MX_LOCK_INIT;
 static struct mx_cache *pool;
 
-/* pool lock.  Caches that have spans; how many, which is also read without it.  */
+/* pool lock.  Caches that have spans; how many, which is also read without it, and at
+ * least since mx_cache_tidy looked.  */
 static struct mx_cache *warm_pool;
-static size_t warm;
+static size_t warm, warm_least;
 
 void
 mx_cache_init(void)
@@ -277,6 +277,8 @@ static void
 push_own(struct mx_cache *cache, struct mx_span *s, struct mx_block *head,
     struct mx_block *tail, uint64_t out)
 {
+	if (s->waits == MX_SPAN_USED_UP)
+		s->waits = MX_SPAN_FREED_BY_OTHERS;
 	if (mx_span_push_chain(s, head, tail, out))
 		mx_cache_event(cache, s);
 }
@@ -480,12 +482,12 @@ end_wait(struct mx_cache *cache, struct mx_span *s)
 {
 	unsigned c = s->class_;
 
-	if (s->waits == MX_SPAN_USED_UP) {
+	mx_assert(s->waits != MX_SPAN_AWAKE);
+	if (s->waits == MX_SPAN_ASLEEP) {
+		mx_span_unlink(&cache->asleep[c], s);
+	} else {
 		mx_span_unlink(&cache->used_up[c], s);
 		cache->used_up_count[c]--;
-	} else {
-		mx_assert(s->waits == MX_SPAN_ASLEEP);
-		mx_span_unlink(&cache->asleep[c], s);
 	}
 	s->waits = MX_SPAN_AWAKE;
 }
@@ -509,16 +511,21 @@ put_to_sleep(struct mx_cache *cache, struct mx_span *s)
 	mx_span_append(&cache->asleep[s->class_], s);
 }
 
-/* Of the used-up spans of C no more than MOST stay.  */
+/* Of the used-up spans of C no more than MOST stay.  One that this thread freed a block
+ * of goes on waiting for it.  If others did, all of it may come from them, and this
+ * thread may sleep.  */
 static void
 limit_used_up(struct mx_cache *cache, unsigned c, unsigned most)
 {
 	while (cache->used_up_count[c] > most) {
 		struct mx_span *s = cache->used_up[c].first;
+		bool by_others = s->waits == MX_SPAN_FREED_BY_OTHERS;
 
 		end_wait(cache, s);
 		if (s->local == MX_BLOCK_END)
 			mx_central_give_full(s, cache);
+		else if (by_others)
+			mx_central_give(s);
 		else
 			put_to_sleep(cache, s);
 	}
@@ -530,7 +537,9 @@ use_up(struct mx_cache *cache, struct mx_span *s)
 {
 	unsigned c = s->class_;
 
-	if (is_crowded()) {
+	/* The shared cache may never be used again.  */
+	if (is_crowded() || cache == &mx_cache_shared) {
+		limit_used_up(cache, c, 0);
 		mx_central_give_full(s, cache);
 		return;
 	}
@@ -541,7 +550,7 @@ use_up(struct mx_cache *cache, struct mx_span *s)
 	limit_used_up(cache, c, USED_UP_MAX);
 }
 
-/* All that wait and have a block.  */
+/* All that wait and have a block; the others are given up.  */
 static void
 wake_all(struct mx_cache *cache, unsigned c)
 {
@@ -599,6 +608,11 @@ next_span(struct mx_cache *cache, unsigned c)
 		s = mx_central_take(c, cache);
 	if (s == NULL)
 		s = take_fresh(cache, c);
+	if (s == NULL && mx_cache_trim()) {
+		s = mx_central_take(c, cache);
+		if (s == NULL)
+			s = take_fresh(cache, c);
+	}
 	if (s == NULL) {
 		wake_all(cache, c);
 		s = take_partial(cache, c);
@@ -811,6 +825,7 @@ take_warm(void)
 	if (cache != NULL) {
 		warm_pool = cache->next_free;
 		mx_store(&warm, warm - 1, RELAXED);
+		warm_least = mx_min(warm_least, warm);
 	}
 	return cache;
 }
@@ -1033,17 +1048,39 @@ mx_cache_delete(struct mx_cache *cache)
 		let_go(cache);
 }
 
-void
-mx_cache_trim(void)
+/* MOST of the warm ones at most.  True: some.  */
+static bool
+let_warm_go(size_t most)
 {
-	for (;;) {
+	size_t n;
+
+	for (n = 0; n < most; n++) {
 		struct mx_cache *cache;
 
 		mx_lock(&pool_lock);
 		cache = take_warm();
 		mx_unlock(&pool_lock);
 		if (cache == NULL)
-			return;
+			break;
 		let_go(cache);
 	}
+	return n > 0;
+}
+
+bool
+mx_cache_trim(void)
+{
+	return let_warm_go(WARM_MAX);
+}
+
+void
+mx_cache_tidy(void)
+{
+	size_t idle;
+
+	mx_lock(&pool_lock);
+	idle = warm_least;
+	warm_least = warm - idle;
+	mx_unlock(&pool_lock);
+	(void)let_warm_go(idle);
 }

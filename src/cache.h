@@ -7,11 +7,12 @@
  * Synchronization (who may do what to a cache A, by thread):
  *
  *                         A's thread      any other thread
- *   span, partial         read, write     -
+ *   span and queues       read, write     -
  *   pending, room         read, write     -
  *   inbox                 swap for empty  push by CAS
  *
- * A cache in the pool is whose who took it out, under the pool's lock.
+ * A cache in the pool belongs to whoever takes it out, under the pool's lock: a new
+ * thread, or one that leaves it with nothing.
  *
  * A block lying in a cache's list, in `pending' or in an inbox counts as used
  * in its span, so a span never goes back to the heap under it.
@@ -230,8 +231,11 @@ void mx_cache_delete(struct mx_cache *cache);
 /* Leave CACHE with nothing.  */
 void mx_cache_flush(struct mx_cache *cache);
 
-/* Caches without a thread are left with nothing.  */
-void mx_cache_trim(void);
+/* Caches without a thread are left with nothing.  False: they had nothing.  */
+bool mx_cache_trim(void);
+
+/* The same for those that no thread wanted since the last call.  */
+void mx_cache_tidy(void);
 
 /* For the fork handlers: the pool's lock.  */
 void mx_cache_lock(void);

@@ -5,8 +5,8 @@
  * the first block that comes back puts it in.  Must not know: threads.
  *
  * A cache gives a span up some time after it has handed out the last block, or when
- * its thread ends; so the blocks of a thread that sleeps or is gone come back to
- * where every thread finds them.
+ * its thread ends and used more than a little; so the blocks of a thread that sleeps or
+ * is gone come back to where every thread finds them, but for a few.
  *
  * All functions may take the lock of the class and, below it, none.
  *

@@ -276,8 +276,10 @@ static bool ending;             /* atomic: the figures are being printed */
 static void
 tidy(void)
 {
-	if (!mx_load(&ending, RELAXED))
-		mx_heap_decay(mx_conf.decay_ms / 2);
+	if (mx_load(&ending, RELAXED))
+		return;
+	mx_cache_tidy();
+	mx_heap_decay(mx_conf.decay_ms / 2);
 }
 
 static void

@@ -307,8 +307,8 @@ take_wiped(size_t pages)
 	return s;
 }
 
-/* There is no more memory: what rests has rested long enough.  False: nothing
- * did.  */
+/* There is no more memory: what rests has rested long enough, and what threads that
+ * ended have left goes.  False: there was nothing.  */
 MX_COLD static bool
 end_rest(void)
 {
@@ -321,7 +321,7 @@ end_rest(void)
 	while (closed.count > 0)
 		mx_heap_open(pull(&closed, 0));
 	mx_unlock(&lock);
-	return any;
+	return mx_cache_trim() || any;
 }
 
 /* ---- taking ---- */

@@ -14,7 +14,7 @@
  *
  * Free blocks lie on `local'.  An owned span is the cache's current one for the
  * class, from which malloc takes, and on whose list blocks of other spans may lie,
- * or it is one of the cache's partial ones.
+ * or it is one of the cache's partial ones, or it waits.
  *
  * This file moves blocks and says what the move meant.  It must not know
  * threads, classes' queues, page maps or the system.
@@ -51,6 +51,7 @@ enum mx_span_state {
 enum mx_span_waits {
 	MX_SPAN_AWAKE,
 	MX_SPAN_USED_UP,        /* for the first ones; one of the latest */
+	MX_SPAN_FREED_BY_OTHERS, /* the same, and others freed a block of it */
 	MX_SPAN_ASLEEP          /* for more */
 };
 
@@ -107,7 +108,7 @@ struct mx_span {
 	uint32_t blocks;        /* const while SMALL: how many fit */
 	uint32_t size;          /* const while SMALL: bytes in a block */
 	uint32_t pages;         /* of the run; const while SMALL or LARGE */
-	struct mx_cache *home;  /* atomic: the cache that used it up last */
+	struct mx_cache *home;  /* atomic: the cache that used it up and gave it up */
 	union {
 		uint64_t zero;  /* const while SMALL: see mx_span_unit */
 		size_t bytes;   /* const while LARGE: what was asked for */
@@ -138,7 +139,7 @@ struct mx_span {
 	uint32_t carved;        /* owner: blocks [0, carved) were ever free */
 	uint32_t bias;          /* owner: what `left' is too low by; 0: current */
 
-	/* A queue's links: owner's partial queue, central's list, or one of
+	/* A queue's links: one of its owner's, central's list, or one of
 	 * the heap's bins.  Whoever has the span in a queue owns them.  */
 	struct mx_span *next;
 	struct mx_span *prev;

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "api.h"
+#include "check_caches.h"
 #include "check_core.h"
 #include "check_pages.h"
 #include "check_text.h"
@@ -313,6 +314,26 @@ START_TEST(test_trim)
 }
 END_TEST
 
+/* What a thread that ended has left serves before a request fails.  */
+START_TEST(test_left_by_thread)
+{
+	struct mx_cache *cache = new_cache();
+	void *p;
+
+	for (unsigned c = 0; c < 10; c++)
+		put(cache, take(cache, c));
+	mx_cache_delete(cache);
+	ck_assert_uint_gt(mx_heap_account.used, 0);
+	fake_os_refuse(FAKE_ANY, 1, true);
+	p = mx_malloc(100000);
+	ck_assert_ptr_nonnull(p);
+	fake_os_refuse_nothing();
+	ck_assert_ptr_eq(cache->span[0], &mx_cache_no_span);
+	mx_free(p);
+	finish();
+}
+END_TEST
+
 /* Pointers of others.  */
 
 static int asked, freed, resized, measured;
@@ -421,6 +442,7 @@ main(void)
 	tcase_add_test(tc, test_realloc_in_place);
 	tcase_add_loop_test(tc, test_realloc_moves, 0, 3);
 	tcase_add_test(tc, test_trim);
+	tcase_add_test(tc, test_left_by_thread);
 	tcase_add_test(tc, test_foreign);
 	tcase_add_test(tc, test_foreign_alone);
 	tcase_add_loop_test(tc, test_foreign_misuse, 0, 4);

@@ -248,6 +248,49 @@ START_TEST(test_used_up_by_others)
 }
 END_TEST
 
+/* When its time is over and others freed some of it, it is for all: its thread may
+ * sleep from now on.  */
+START_TEST(test_used_up_for_all)
+{
+	struct mx_cache *cache = new_cache(), *other = new_cache();
+	struct mx_span *s;
+
+	take_many(cache, 512 + 1);
+	s = mx_pagemap_get(blocks[0]);
+	put(other, blocks[0]);
+	mx_cache_flush(other);
+	put(cache, blocks[1]);
+	/* This thread is awake, and the first to find it.  */
+	while (cache->span[CLASS] != s)
+		expect(take(cache, CLASS) != NULL);
+	ck_assert_uint_eq(s->waits, MX_SPAN_AWAKE);
+	ck_assert_uint_eq(count_list(s->local), 1);
+	ck_assert_uint_eq(cache->used_up_count[CLASS], 2);
+	expect_heap();
+}
+END_TEST
+
+/* The shared cache, which may never be used again, keeps none.  Nor does another from
+ * when there are many.  */
+START_TEST(test_none_used_up)
+{
+	struct mx_cache *cache = new_cache();
+
+	mx_cache_init();
+	take_many(&mx_cache_shared, 512 + 1);
+	ck_assert_ptr_null(mx_cache_shared.used_up[CLASS].first);
+	ck_assert_ptr_null(mx_pagemap_get(blocks[0])->owner);
+	take_many(cache, 512 + 1);
+	ck_assert_ptr_nonnull(cache->used_up[CLASS].first);
+	for (int i = 0; i < 256; i++)
+		expect(mx_cache_new() != NULL);
+	for (int i = 0; i < 512; i++)
+		(void)take(cache, CLASS);
+	ck_assert_ptr_null(cache->used_up[CLASS].first);
+	expect_heap();
+}
+END_TEST
+
 /* Used-up spans that got a block serve before a request fails.  */
 START_TEST(test_used_up_serves)
 {
@@ -413,12 +456,53 @@ START_TEST(test_not_warm)
 	for (int i = 1; i < 256; i++)
 		mx_cache_delete(crowd[i]);
 	mx_cache_trim();
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 5; i++)
 		(void)take(crowd[i] = new_cache(), 0);
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 5; i++)
 		mx_cache_delete(crowd[i]);
-	for (int i = 0; i < 9; i++)
-		ck_assert_int_eq(crowd[i]->span[0] != &mx_cache_no_span, i < 8);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(crowd[i]->span[0] != &mx_cache_no_span, i < 4);
+	expect_heap();
+}
+END_TEST
+
+/* What waits goes when memory is refused.  */
+START_TEST(test_warm_serves)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+	void *p = take(a, CLASS);
+
+	(void)take(a, CLASS + 1);
+	put(a, take(a, CLASS + 2));
+	mx_cache_delete(a);
+	fake_os_refuse(FAKE_ANY, 1, true);
+	ck_assert_ptr_eq(mx_pagemap_get(take(b, CLASS)), mx_pagemap_get(p));
+	ck_assert_ptr_eq(a->span[CLASS], &mx_cache_no_span);
+	fake_os_refuse_nothing();
+	expect_heap();
+}
+END_TEST
+
+/* And when no thread came for it between two looks.  */
+START_TEST(test_warm_for_nobody)
+{
+	struct mx_cache *a = new_cache(), *b = new_cache();
+
+	(void)take(a, CLASS);
+	(void)take(b, CLASS);
+	mx_cache_delete(a);
+	mx_cache_delete(b);
+	mx_cache_tidy();
+	ck_assert_ptr_eq(new_cache(), b);
+	mx_cache_delete(b);
+	ck_assert_ptr_ne(b->span[CLASS], &mx_cache_no_span);
+	mx_cache_tidy();
+	/* One was wanted.  */
+	ck_assert_ptr_ne(a->span[CLASS], b->span[CLASS]);
+	ck_assert(a->span[CLASS] == &mx_cache_no_span ||
+	    b->span[CLASS] == &mx_cache_no_span);
+	mx_cache_tidy();
+	ck_assert_ptr_eq(a->span[CLASS], b->span[CLASS]);
 	expect_heap();
 }
 END_TEST
@@ -540,6 +624,8 @@ main(void)
 	tcase_add_test(tc, test_adopt);
 	tcase_add_test(tc, test_used_up);
 	tcase_add_test(tc, test_used_up_by_others);
+	tcase_add_test(tc, test_used_up_for_all);
+	tcase_add_test(tc, test_none_used_up);
 	tcase_add_test(tc, test_used_up_serves);
 	tcase_add_test(tc, test_no_sleep);
 	tcase_add_test(tc, test_asleep);
@@ -547,6 +633,8 @@ main(void)
 	tcase_add_test(tc, test_pool);
 	tcase_add_test(tc, test_warm);
 	tcase_add_test(tc, test_not_warm);
+	tcase_add_test(tc, test_warm_serves);
+	tcase_add_test(tc, test_warm_for_nobody);
 	tcase_add_test(tc, test_warm_without_others);
 	tcase_add_test(tc, test_orphans);
 	tcase_add_test(tc, test_inherit);

@@ -275,10 +275,9 @@ EXTRA_DIST += \
 EXTRA_DIST += %D%/model/inbox.pml %D%/suites.sh %D%/suites/aborts.c %D%/suites/programs.sh
 
 # Hours of it: make stress STRESS_SECONDS=36000
-STRESS_SECONDS = 3600
 .PHONY: stress
 stress: $(check_PROGRAMS) libmemaix.la
-	@$(AM_TESTS_ENVIRONMENT) STRESS_SECONDS=$(STRESS_SECONDS) \
+	@$(AM_TESTS_ENVIRONMENT) STRESS_SECONDS=$${STRESS_SECONDS:-3600} \
 	$(SHELL) $(srcdir)/%D%/stress.sh
 
 .PHONY: suites

@@ -327,7 +327,7 @@ inline end_warm()
 	taken[c] = false
 }
 
-/* mx_cache_flush and let_go: the span is current, or partial.  */
+/* mx_cache_flush and let_go: the span is current, partial, or waits.  */
 inline end_thread()
 {
 	if
