@@ -598,6 +598,15 @@ drop_damaged(const char *call, struct mx_cache *cache, unsigned c)
 	mx_misuse(MX_MESSAGE_LIST_DAMAGED, call, b, mx_pagemap_get(b), cache);
 }
 
+/* One that no cache has.  */
+static struct mx_span *
+take_unowned(struct mx_cache *cache, unsigned c)
+{
+	struct mx_span *s = mx_central_take(c, cache);
+
+	return s != NULL ? s : take_fresh(cache, c);
+}
+
 /* A span of C with free blocks, from anywhere.  NULL and errno.  */
 static struct mx_span *
 next_span(struct mx_cache *cache, unsigned c)
@@ -605,14 +614,9 @@ next_span(struct mx_cache *cache, unsigned c)
 	struct mx_span *s = take_partial(cache, c);
 
 	if (s == NULL)
-		s = mx_central_take(c, cache);
-	if (s == NULL)
-		s = take_fresh(cache, c);
-	if (s == NULL && mx_cache_trim()) {
-		s = mx_central_take(c, cache);
-		if (s == NULL)
-			s = take_fresh(cache, c);
-	}
+		s = take_unowned(cache, c);
+	if (s == NULL && mx_cache_trim())
+		s = take_unowned(cache, c);
 	if (s == NULL) {
 		wake_all(cache, c);
 		s = take_partial(cache, c);
@@ -834,12 +838,10 @@ struct mx_cache *
 mx_cache_new(void)
 {
 	struct mx_cache *cache;
-	bool is_warm;
 
 	mx_lock(&pool_lock);
 	cache = take_warm();
-	is_warm = cache != NULL;
-	if (!is_warm && pool != NULL) {
+	if (cache == NULL && pool != NULL) {
 		cache = pool;
 		pool = cache->next_free;
 	}
@@ -858,7 +860,8 @@ mx_cache_new(void)
 	}
 	cache->hot = mx_conf_hides() ? &mx_cache_empty : cache;
 	cache->until_guard = mx_guard_next();
-	if (!is_warm)
+	/* A warm one's is open, and what lies in it is for this thread.  */
+	if (mx_load(&cache->inbox, RELAXED) == CLOSED)
 		mx_store(&cache->inbox, NULL, RELAXED);
 	mx_store(&cache->live, true, RELAXED);
 	count_live(true);

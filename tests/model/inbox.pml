@@ -311,10 +311,9 @@ inline central_give()
 	fi
 }
 
-/* keep_warm: the cache goes to the pool with its span.  */
-inline end_warm()
+/* send_others, or the second half of flush_list  */
+inline send_kept()
 {
-	drain(NONE);
 	do
 	:: HAS(KEPT + c) -> pick(b, KEPT + c);
 		if
@@ -322,7 +321,14 @@ inline end_warm()
 		:: else
 		fi
 	:: else -> break
-	od;
+	od
+}
+
+/* keep_warm: the cache goes to the pool with its span.  */
+inline end_warm()
+{
+	drain(NONE);
+	send_kept();
 	b = 0;
 	taken[c] = false
 }
@@ -334,14 +340,7 @@ inline end_thread()
 	:: owner == c && !given -> central_give()
 	:: true
 	fi;
-	do
-	:: HAS(KEPT + c) -> pick(b, KEPT + c);
-		if
-		:: b != NONE -> send(b)
-		:: else
-		fi
-	:: else -> break
-	od;
+	send_kept();
 	drain(NONE);
 	if
 	:: owner == c && !given -> central_give()
