@@ -208,9 +208,32 @@ mx_cache_lock_init(void)
  * In the inbox a chain of blocks of one span is one item.  Its first block's mark
  * links the items, and bit 0 of it says that there is a second block; the second
  * block's mark says where the chain ends (24 bits: spans are below 256 MiB), how
- * many blocks it has (8 bits) and what their units add up to.  */
+ * many blocks it has (8 bits) and what their units add up to.  Both are hidden by a
+ * key: what a program writes to a block that it freed would else be believed, and a
+ * block in use be taken for the end of a chain.  */
 
 _Static_assert(PENDING_MAX <= 255, "the length of a chain has 8 bits");
+
+/* Not mx_block_key: what that hides in a mark is another link.  */
+static uint64_t
+travel_key(void)
+{
+	return mx_block_key * 0x9e3779b97f4a7c15u;
+}
+
+/* What links an item to NEXT.  */
+static uintptr_t
+pack_link(const struct mx_block *next, bool many)
+{
+	return ((uintptr_t)next | many) ^ (uintptr_t)travel_key();
+}
+
+/* The other way round; bit 0: many.  */
+static uintptr_t
+unpack_link(const struct mx_block *item)
+{
+	return item->mark ^ (uintptr_t)travel_key();
+}
 
 static void
 pack_chain(struct mx_span *s, struct mx_block *head, struct mx_block *tail,
@@ -219,8 +242,8 @@ pack_chain(struct mx_span *s, struct mx_block *head, struct mx_block *tail,
 	uint64_t place = (uint64_t)((char *)tail - s->base) / MX_BLOCK_ALIGN;
 
 	if (mx_span_count(out) > 1)
-		head->next->travel = place << 40 |
-		    (uint64_t)mx_span_count(out) << 32 | (uint32_t)out;
+		head->next->travel = travel_key() ^ (place << 40 |
+		    (uint64_t)mx_span_count(out) << 32 | (uint32_t)out);
 }
 
 /* What the chain adds up to; its first two blocks get their marks back.  0: these
@@ -239,7 +262,7 @@ unpack_chain(struct mx_span *s, struct mx_block *head, bool many,
 	}
 	if (MX_UNLIKELY(!mx_span_is_block(s, second)))
 		return 0;
-	packed = second->travel;
+	packed = second->travel ^ travel_key();
 	*tail = (struct mx_block *)(void *)(s->base +
 	    (packed >> 40) * MX_BLOCK_ALIGN);
 	if (MX_UNLIKELY(!mx_span_is_block(s, *tail)))
@@ -267,7 +290,7 @@ push_inbox(struct mx_cache *owner, struct mx_span *s, struct mx_block *head,
 			    NULL);
 			return true;
 		}
-		head->mark = (uintptr_t)old | (mx_span_count(out) > 1);
+		head->mark = pack_link(old, mx_span_count(out) > 1);
 	} while (!mx_cas_weak(&owner->inbox, &old, head, RELEASE, RELAXED));
 	return true;
 }
@@ -343,7 +366,7 @@ receive(struct mx_cache *cache, struct mx_block *item)
 {
 	while (item != NULL) {
 		struct mx_span *s = checked_span(item);
-		uintptr_t link = s == NULL ? 0 : item->mark;
+		uintptr_t link = s == NULL ? 0 : unpack_link(item);
 		struct mx_block *tail;
 		uint64_t out = s == NULL ? 0 :
 		    unpack_chain(s, item, link & 1, &tail);
@@ -381,12 +404,13 @@ mx_cache_count_inbox(const struct mx_cache *cache,
 		s = checked_span(item);
 		if (s == NULL)
 			return;
-		link = item->mark;
+		link = unpack_link(item);
 		second = item->next;
 		if ((link & 1) == 0)
 			counts[s->class_]++;
 		else if (second != NULL && checked_span(second) == s)
-			counts[s->class_] += second->travel >> 32 & 0xff;
+			counts[s->class_] += (second->travel ^ travel_key()) >>
+			    32 & 0xff;
 		item = (const struct mx_block *)(link & ~(uintptr_t)1);
 	}
 }

@@ -159,6 +159,44 @@ twice_on_the_way(size_t n)
 	take_many(n, 100);
 }
 
+static void
+drop_kept(void *arg)
+{
+	size_t n = *(size_t *)arg;
+
+	for (size_t i = 0; i < n; i++)
+		drop(kept[i]);
+}
+
+/* Another thread frees blocks of this one, which writes to all of them but the last
+ * FEWER while they are on their way home.  */
+static void
+write_on_the_way(size_t n, size_t fewer)
+{
+	size_t many = 12;
+	char *block[12];
+
+	for (size_t i = 0; i < many; i++)
+		kept[i] = block[i] = get(n);
+	elsewhere(drop_kept, &many);
+	for (size_t i = 0; i < many - fewer; i++)
+		memset(block[i] + 8, 0, 8);
+	take_many(n, 2000);
+}
+
+static void
+written_on_the_way(size_t n)
+{
+	write_on_the_way(n, 0);
+}
+
+/* The first one of a chain is what was freed last.  */
+static void
+written_behind_the_first(size_t n)
+{
+	write_on_the_way(n, 1);
+}
+
 /* The thread ends before malloc comes to them: two of its own, two of others'.  */
 static void
 drop_own_in_turn(void *p)
@@ -651,6 +689,8 @@ static const struct {
 	CASE(twice_on_the_way, 100, "M005", "M001", "free"),
 	CASE(twice_on_the_way, 1000, "M005", "M001", "free"),
 	CASE(twice_on_the_way, 20000, "M005", "M001", "malloc"),
+	CASE(written_on_the_way, 100, "M005", "M005", "malloc"),
+	CASE(written_behind_the_first, 100, "M005", "M005", "malloc"),
 	CASE(twice_before_the_end, 24, "M005", "M001", "free"),
 	CASE(twice_before_the_end, 1000, "M005", "M001", "free"),
 	CASE(twice_for_the_next, 24, "M005", "M001", "malloc"),
