@@ -73,6 +73,28 @@ class Result:
         return (math.exp(statistics.fmean(logs)) if logs else None, len(logs))
 
 
+def noise(result):
+    """How far a round may be off: what half of all rounds differ from their
+    median at most, and what nine of ten do, in percent.  None: too few rounds."""
+    off = []
+    for bench in result.compared():
+        for alloc in result.allocs:
+            values = result.values(bench, alloc, "score_ns")
+            middle = statistics.median(values) if len(values) > 2 else 0
+            off += [abs(v / middle - 1) * 100 for v in values if middle]
+    if not off:
+        return None
+    parts = statistics.quantiles(off, n=10, method="inclusive")
+    return parts[4], parts[8]
+
+
+def noise_text(result):
+    parts = noise(result)
+    return "" if parts is None else (
+        "  Half of the rounds are within %.1f %% of their median, nine in ten "
+        "within %.0f %%: single ratios closer than that say little." % parts)
+
+
 def load(path):
     with open(path, newline="") as f:
         lines = f.read().splitlines()
@@ -274,7 +296,7 @@ def markdown(result):
         "Time", "%s in milliseconds, the others as a ratio to it; less is "
         "better.  Median of the rounds, smallest and largest in brackets.  "
         "One thread and programs: CPU time; threads: wall time."
-        % base, ratios(result, "score_ns", 1e6, "ms", "%.0f", True))
+        % base + noise_text(result), ratios(result, "score_ns", 1e6, "ms", "%.0f", True))
     lines += section(
         "Peak memory", "%s in MiB, the others as a ratio to it; less is "
         "better." % base,
