@@ -228,11 +228,11 @@ pack_link(const struct mx_block *next, bool many)
 	return ((uintptr_t)next | many) ^ (uintptr_t)travel_key();
 }
 
-/* The other way round; bit 0: many.  */
+/* From the item's mark, the other way round; bit 0: many.  */
 static uintptr_t
-unpack_link(const struct mx_block *item)
+unpack_link(uintptr_t mark)
 {
-	return item->mark ^ (uintptr_t)travel_key();
+	return mark ^ (uintptr_t)travel_key();
 }
 
 static void
@@ -366,7 +366,7 @@ receive(struct mx_cache *cache, struct mx_block *item)
 {
 	while (item != NULL) {
 		struct mx_span *s = checked_span(item);
-		uintptr_t link = s == NULL ? 0 : unpack_link(item);
+		uintptr_t link = s == NULL ? 0 : unpack_link(item->mark);
 		struct mx_block *tail;
 		uint64_t out = s == NULL ? 0 :
 		    unpack_chain(s, item, link & 1, &tail);
@@ -404,7 +404,7 @@ mx_cache_count_inbox(const struct mx_cache *cache,
 		s = checked_span(item);
 		if (s == NULL)
 			return;
-		link = unpack_link(item);
+		link = unpack_link(item->mark);
 		second = item->next;
 		if ((link & 1) == 0)
 			counts[s->class_]++;
