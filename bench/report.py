@@ -75,7 +75,8 @@ class Result:
 
 def noise(result):
     """How far a round may be off: what half of all rounds differ from their
-    median at most, and what nine of ten do, in percent.  None: too few rounds."""
+    median at most, and what nine of ten do, in percent.  None: too few
+    rounds."""
     off = []
     for bench in result.compared():
         for alloc in result.allocs:
@@ -296,7 +297,8 @@ def markdown(result):
         "Time", "%s in milliseconds, the others as a ratio to it; less is "
         "better.  Median of the rounds, smallest and largest in brackets.  "
         "One thread and programs: CPU time; threads: wall time."
-        % base + noise_text(result), ratios(result, "score_ns", 1e6, "ms", "%.0f", True))
+        % base + noise_text(result),
+        ratios(result, "score_ns", 1e6, "ms", "%.0f", True))
     lines += section(
         "Peak memory", "%s in MiB, the others as a ratio to it; less is "
         "better." % base,

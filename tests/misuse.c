@@ -174,13 +174,11 @@ static void
 write_on_the_way(size_t n, size_t fewer)
 {
 	size_t many = 12;
-	char *block[12];
 
-	for (size_t i = 0; i < many; i++)
-		kept[i] = block[i] = get(n);
+	take_many(n, many);
 	elsewhere(drop_kept, &many);
 	for (size_t i = 0; i < many - fewer; i++)
-		memset(block[i] + 8, 0, 8);
+		memset((char *)kept[i] + 8, 0, 8);
 	take_many(n, 2000);
 }
 
