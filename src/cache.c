@@ -453,6 +453,17 @@ carve_shuffled(struct mx_span *s)
 	return b;
 }
 
+/* Which of the first N blocks of S is the first to be handed out: else the blocks of
+ * all classes that a small program uses most would begin where pages do, in the same
+ * few sets of the processor's cache (pairs-single: 9 % more time).  */
+static size_t
+first_of(const struct mx_span *s, size_t n)
+{
+	uint32_t page = (uint32_t)((uintptr_t)s->base >> MX_PAGE_SHIFT);
+
+	return (size_t)((uint64_t)(page * 2654435769u) * n >> 32);
+}
+
 /* Link the next blocks of S, which has some, into a list.  */
 static struct mx_block *
 carve(struct mx_span *s)
@@ -460,19 +471,24 @@ carve(struct mx_span *s)
 	size_t size = s->size;
 	size_t n = mx_min(mx_max(CARVE_BYTES / size, 1),
 	    s->blocks - s->carved);
-	char *p = s->base + s->carved * size;
-	struct mx_block *first = (struct mx_block *)(void *)p;
-	struct mx_block *b = first;
+	char *start = s->base + s->carved * size;
+	char *end = start + n * size;
+	char *p = start;
+	struct mx_block *first;
 
 	if (MX_UNLIKELY(mx_conf.secure))
 		return carve_shuffled(s);
+	if (s->carved == 0)
+		p += first_of(s, n) * size;
 	mx_span_set_carved(s, s->carved + (uint32_t)n);
+	first = (struct mx_block *)(void *)p;
 	for (; n > 1; n--) {
-		p += size;
+		struct mx_block *b = (struct mx_block *)(void *)p;
+
+		p = p + size == end ? start : p + size;
 		mx_block_link(b, (struct mx_block *)(void *)p, mx_block_key);
-		b = b->next;
 	}
-	mx_block_link(b, MX_BLOCK_END, mx_block_key);
+	mx_block_link((struct mx_block *)(void *)p, MX_BLOCK_END, mx_block_key);
 	return first;
 }
 

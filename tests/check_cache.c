@@ -24,25 +24,24 @@ count_list(const struct mx_block *b)
 
 /* One thread.  */
 
-/* All blocks of a span, each once, at their places.  */
+/* All blocks of a span, each once.  */
 START_TEST(test_whole_span)
 {
 	struct mx_cache *cache = new_cache();
 	unsigned c = (unsigned)_i;
-	void *first = take(cache, c);
-	struct mx_span *s = mx_pagemap_get(first);
+	char *p = take(cache, c);
+	struct mx_span *s = mx_pagemap_get(p);
 	size_t bad = 0;
 
 	ck_assert_ptr_eq(s->owner, cache);
 	ck_assert_ptr_eq(cache->span[c], s);
 	ck_assert_uint_eq(s->class_, c);
-	ck_assert_ptr_eq(first, s->base);
-	memset(first, 7, s->size);
-	for (size_t i = 1; i < s->blocks; i++) {
-		char *p = take(cache, c);
-
-		bad += p != s->base + i * s->size;
+	for (size_t i = 0;;) {
+		bad += !mx_span_is_start(s, p) || p[s->size - 1] != 0;
 		memset(p, 7, s->size);
+		if (++i == s->blocks)
+			break;
+		p = take(cache, c);
 	}
 	ck_assert_uint_eq(bad, 0);
 	/* The next comes from another span; this one waits.  */
@@ -68,6 +67,18 @@ START_TEST(test_carve)
 	    mx_max(4096, mx_sys_facts.page));
 	(void)take(cache, MX_CLASS_COUNT - 1);
 	ck_assert_uint_eq(cache->span[MX_CLASS_COUNT - 1]->carved, 1);
+}
+END_TEST
+
+/* The first blocks of several classes do not all begin where pages do.  */
+START_TEST(test_first_blocks)
+{
+	struct mx_cache *cache = new_cache();
+	unsigned at_start = 0;
+
+	for (unsigned c = 0; c < 16; c++)
+		at_start += take(cache, c) == (void *)cache->span[c]->base;
+	ck_assert_uint_lt(at_start, 8);
 }
 END_TEST
 
@@ -616,6 +627,7 @@ main(void)
 
 	tcase_add_loop_test(tc, test_whole_span, 0, MX_CLASS_COUNT);
 	tcase_add_test(tc, test_carve);
+	tcase_add_test(tc, test_first_blocks);
 	tcase_add_test(tc, test_last_first);
 	tcase_add_test(tc, test_steady);
 	tcase_add_test(tc, test_empty_spans);

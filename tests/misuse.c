@@ -536,10 +536,13 @@ static void
 overrun(size_t n)
 {
 	char *a, *b;
+	size_t k = 2;
 
-	take_many(n, 3);
-	a = kept[1];
-	b = kept[2];
+	take_many(n, 8);
+	while (k < 7 && (char *)kept[k] < (char *)kept[k - 1])
+		k++;
+	a = kept[k - 1];
+	b = kept[k];
 	drop(b);
 	for (size_t i = 0; i < n + 16; i++)
 		((char *volatile)hide(a))[i] = 'A';
