@@ -21,6 +21,11 @@ static size_t spare;
 static size_t gone;
 static uint32_t gone_at;
 
+/* A heap that never had more than so many times dirty_min is small: as much of it may
+ * stay, if it is wanted over and over (vector-many: 27 MiB that come and go, 40 % less
+ * time).  */
+#define SMALL_HEAP      4
+
 /* So much in use is worth a look at the cgroup, which takes some system calls.  */
 #define LARGE           ((16 * MX_MIB) >> MX_PAGE_SHIFT)
 
@@ -38,9 +43,13 @@ most_granted(size_t used)
 static size_t
 most(size_t used)
 {
-	size_t n = mx_max(used / 100 * mx_conf.dirty_percent,
-	    mx_conf.dirty_min >> MX_PAGE_SHIFT);
+	size_t least = mx_conf.dirty_min >> MX_PAGE_SHIFT;
+	size_t n;
 
+	if (mx_load(&mx_sys_account.peak_ready, RELAXED) <=
+	    SMALL_HEAP * mx_conf.dirty_min)
+		least *= SMALL_HEAP;
+	n = mx_max(used / 100 * mx_conf.dirty_percent, least);
 	return used < LARGE ? n : mx_min(n, most_granted(used));
 }
 

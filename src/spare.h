@@ -2,15 +2,16 @@
  *
  * Owns: the rule.  Two bounds, of which the lower holds:
  *
- *     max(dirty_min, dirty_percent of the pages in use)
+ *     max(dirty_min, dirty_percent of the pages in use), or four times dirty_min as
+ *         long as the process never had more than that
  *     half of the pages in use + a spare that learns
  *
  * The spare begins at dirty_min, grows by pages that were wanted again right after
  * they had gone, and falls by half each time that much more went and was not missed.
- * So a loop with a buffer of some MiB keeps it, large blocks that come and go at random keep as
- * many as they need (large-1: a third of the time that half of the pages in use
- * alone would take), and a program that let go of everything keeps next to
- * nothing; no timer and no thread has to tell them apart.
+ * So a loop with a buffer of some MiB keeps it, large blocks that come and go at
+ * random keep as many as they need (large-1: a third of the time that half of the
+ * pages in use alone would take), and a program that let go of everything keeps next
+ * to nothing; no timer and no thread has to tell them apart.
  *
  * Where a cgroup limits memory, a quarter of what is left of that is a third bound:
  * the kernel ends a process whose cgroup is full, free pages or not.

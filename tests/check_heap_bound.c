@@ -158,7 +158,8 @@ forget(void)
 	fake_os_advance(1000);
 }
 
-/* Pages that are wanted again at once stay after a few rounds, up to dirty_min.  */
+/* Pages that are wanted again at once stay after a few rounds, up to dirty_min in a
+ * process that once had more than four times that.  */
 START_TEST(test_spare_learns)
 {
 	mx_conf.dirty_min = 8 * MX_MIB;
@@ -167,6 +168,20 @@ START_TEST(test_spare_learns)
 	ck_assert_uint_gt(come_and_go(7 * MX_MIB, 5, 10), 5 * MX_MIB);
 	ck_assert_uint_eq(come_and_go(7 * MX_MIB, 100, 10), 0);
 	ck_assert_uint_ge(come_and_go(9 * MX_MIB, 10, 10), 10 * MX_MIB);
+	ck_assert_uint_le(mx_heap_account.dirty, 8 * MX_MIB / MX_PAGE);
+	expect_heap();
+}
+END_TEST
+
+/* In one that never had so much all of them may stay, if they are wanted again.  */
+START_TEST(test_spare_small_heap)
+{
+	mx_conf.dirty_min = 8 * MX_MIB;
+	mx_conf.decay_ms = 3600000;
+	ck_assert_uint_ge(come_and_go(30 * MX_MIB, 5, 1000), 100 * MX_MIB);
+	ck_assert_uint_gt(come_and_go(30 * MX_MIB, 5, 10), 20 * MX_MIB);
+	ck_assert_uint_eq(come_and_go(30 * MX_MIB, 100, 10), 0);
+	ck_assert_uint_ge(come_and_go(40 * MX_MIB, 10, 10), 300 * MX_MIB);
 	ck_assert_uint_le(mx_heap_account.dirty, 8 * MX_MIB / MX_PAGE);
 	expect_heap();
 }
@@ -386,6 +401,7 @@ main(void)
 	tcase_add_test(tc, test_granted);
 	tcase_add_test(tc, test_sums_beside_release);
 	tcase_add_test(tc, test_spare_learns);
+	tcase_add_test(tc, test_spare_small_heap);
 	tcase_add_test(tc, test_spare_in_time);
 	tcase_add_test(tc, test_spare_forgets);
 	tcase_add_test(tc, test_spare_share);

@@ -71,6 +71,7 @@ END_TEST
 START_TEST(test_forgets)
 {
 	limits(8, 300);
+	mx_sys_account.peak_ready = 33 * MX_MIB;
 	ck_assert_uint_eq(mx_spare_bound(0), PAGES(8));
 	mx_spare_gone(PAGES(8), 0, 0);
 	ck_assert_uint_eq(mx_spare_bound(0), PAGES(8));
@@ -79,6 +80,20 @@ START_TEST(test_forgets)
 	mx_spare_gone(PAGES(64), 0, 0);
 	ck_assert_uint_eq(mx_spare_bound(0), PAGES(1));
 	ck_assert_uint_le(mx_spare_bound(1), PAGES(1) + 1);
+}
+END_TEST
+
+/* Four times dirty_min may stay, but only as long as there never was more.  */
+START_TEST(test_small_heap)
+{
+	limits(8, 300);
+	mx_sys_account.peak_ready = 32 * MX_MIB;
+	ck_assert_uint_eq(mx_spare_bound(0), PAGES(8));
+	mx_spare_gone(PAGES(24), 0, 0);
+	mx_spare_wanted(PAGES(30), 0, 0);
+	ck_assert_uint_eq(mx_spare_bound(0), PAGES(32));
+	mx_sys_account.peak_ready++;
+	ck_assert_uint_eq(mx_spare_bound(0), PAGES(8));
 }
 END_TEST
 
@@ -112,16 +127,21 @@ START_TEST(test_random)
 		size_t n = property_below(PAGES(50));
 		size_t most, bound;
 
-		if (i % 1000 == 0)
+		if (i % 1000 == 0) {
 			limits(property_below(20),
 			    property_below(400));
+			mx_sys_account.peak_ready =
+			    property_below(100) * MX_MIB;
+		}
 		now += (uint32_t)property_below(300);
 		if (property_below(2))
 			mx_spare_gone(n, used, now);
 		else
 			mx_spare_wanted(n, used, now);
-		most = mx_max(mx_conf.dirty_min / MX_PAGE,
-		    used / 100 * mx_conf.dirty_percent);
+		most = mx_conf.dirty_min / MX_PAGE;
+		if (mx_sys_account.peak_ready <= 4 * mx_conf.dirty_min)
+			most *= 4;
+		most = mx_max(most, used / 100 * mx_conf.dirty_percent);
 		bound = mx_spare_bound(used);
 		expect(bound <= most);
 		expect(bound >= mx_min(used / 2, most));
@@ -139,6 +159,7 @@ main(void)
 	tcase_add_test(tc, test_wanted);
 	tcase_add_test(tc, test_too_late);
 	tcase_add_test(tc, test_forgets);
+	tcase_add_test(tc, test_small_heap);
 	tcase_add_test(tc, test_granted);
 	tcase_add_test(tc, test_random);
 	return run(s);
