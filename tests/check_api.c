@@ -270,6 +270,29 @@ START_TEST(test_realloc_moves)
 }
 END_TEST
 
+/* Where pages are at hand a short block is copied to them.  */
+START_TEST(test_realloc_copies)
+{
+	size_t n = (_i == 0 ? 4 : 5) * MX_MIB;
+	char *p = mx_malloc(n);
+	char *walls[2], *at_hand;
+
+	mx_conf.dirty_min = 8 * MX_MIB;
+	walls[0] = mx_malloc(MX_MIB);
+	at_hand = mx_malloc(n + MX_MIB);
+	walls[1] = mx_malloc(MX_MIB);
+	memset(p, 7, n);
+	mx_free(at_hand);
+	ck_assert_ptr_eq(mx_realloc(p, n + MX_MIB), at_hand);
+	ck_assert_uint_eq(fake_os_calls(FAKE_MOVE), (size_t)_i);
+	ck_assert(is_all(at_hand, n, 7));
+	mx_free(at_hand);
+	mx_free(walls[0]);
+	mx_free(walls[1]);
+	finish();
+}
+END_TEST
+
 /* Linux can unmap where a block was to move, and then refuse to move it.  */
 START_TEST(test_realloc_breaks)
 {
@@ -441,6 +464,7 @@ main(void)
 	tcase_add_test(tc, test_realloc_null);
 	tcase_add_test(tc, test_realloc_in_place);
 	tcase_add_loop_test(tc, test_realloc_moves, 0, 3);
+	tcase_add_loop_test(tc, test_realloc_copies, 0, 2);
 	tcase_add_test(tc, test_trim);
 	tcase_add_test(tc, test_left_by_thread);
 	tcase_add_test(tc, test_foreign);
