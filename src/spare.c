@@ -48,7 +48,8 @@ most(size_t used)
 
 	if (mx_load(&mx_sys_account.peak_ready, RELAXED) <=
 	    SMALL_HEAP * mx_conf.dirty_min)
-		least *= SMALL_HEAP;
+		least = mx_max(least,
+		    mx_min(SMALL_HEAP * least, most_granted(used)));
 	n = mx_max(used / 100 * mx_conf.dirty_percent, least);
 	return used < LARGE ? n : mx_min(n, most_granted(used));
 }

@@ -97,6 +97,21 @@ START_TEST(test_small_heap)
 }
 END_TEST
 
+/* ... and not more than a cgroup's memory allows.  */
+START_TEST(test_small_heap_granted)
+{
+	options.grant.memory = (_i == 0 ? 60 : 20) * MX_MIB;
+	start();
+	limits(8, 300);
+	mx_sys_account.ready = mx_sys_account.peak_ready = 16 * MX_MIB;
+	mx_spare_ask();
+	ck_assert_uint_eq(mx_spare_bound(0), PAGES(8));
+	mx_spare_gone(PAGES(7), 0, 0);
+	mx_spare_wanted(PAGES(7), 0, 0);
+	ck_assert_uint_eq(mx_spare_bound(0), PAGES(_i == 0 ? 15 : 8));
+}
+END_TEST
+
 /* A quarter of what is left of a cgroup's memory; small heaps do not ask.  */
 START_TEST(test_granted)
 {
@@ -160,6 +175,7 @@ main(void)
 	tcase_add_test(tc, test_too_late);
 	tcase_add_test(tc, test_forgets);
 	tcase_add_test(tc, test_small_heap);
+	tcase_add_loop_test(tc, test_small_heap_granted, 0, 2);
 	tcase_add_test(tc, test_granted);
 	tcase_add_test(tc, test_random);
 	return run(s);
