@@ -74,6 +74,7 @@ def micro():
         *threads_of("compile", "compile units", (1, 2), one, full=60),
         Micro("align", "align random 1", quick=15),
         Micro("vector-many", "vector many 1"),
+        Micro("vector-side", "vector side 1", in_quick=False),
         Micro("vector-one", "vector one 1", quick=25),
         Micro("vector-gig", "vector gig 1", in_quick=False, keeps="memory"),
         Micro("calloc-small", "zero small 1"),

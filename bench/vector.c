@@ -3,6 +3,8 @@
  *   many    2,000 vectors of 8-byte elements grow side by side, each element
  *           to a random vector, capacity times 1.5, to about 1,000 elements
  *           each; then all are freed, and again
+ *   side    4 vectors grow side by side to 1 MiB each, element by element,
+ *           capacity times 1.5; then all are freed, and again
  *   one     one vector grows to 256 MiB, capacity times 1.25
  *   gig     one vector grows to 1 GiB, capacity times 1.25, one byte of each
  *           OS page written
@@ -11,7 +13,10 @@
 
 #include "bench.h"
 
-enum { VECTORS = 2000, ELEMENTS = 1000 };
+enum {
+	VECTORS = 2000, ELEMENTS = 1000,
+	SIDES = 4, SIDE_ELEMENTS = 131072
+};
 
 struct vector {
 	uint64_t *item;
@@ -62,6 +67,22 @@ many(const struct bench *b)
 }
 
 static uint64_t
+side(const struct bench *b)
+{
+	struct vector vectors[SIDES] = { { NULL, 0, 0 } };
+	size_t passes = bench_scale(b, 200);
+
+	for (size_t pass = 0; pass < passes; pass++) {
+		for (size_t i = 0; i < SIDE_ELEMENTS; i++)
+			for (int k = 0; k < SIDES; k++)
+				push(&vectors[k], i, 2);
+		for (int k = 0; k < SIDES; k++)
+			drop(&vectors[k]);
+	}
+	return (uint64_t)passes * SIDES * SIDE_ELEMENTS;
+}
+
+static uint64_t
 one(const struct bench *b)
 {
 	struct vector v = { NULL, 0, 0 };
@@ -100,11 +121,12 @@ main(int argc, char **argv)
 {
 	struct bench b;
 
-	bench_open(&b, argc, argv, " many one gig ");
+	bench_open(&b, argc, argv, " many side one gig ");
 	if (b.threads != 1)
 		bench_die("one thread only");
 	bench_start(&b);
 	bench_done(&b, bench_is(&b, "many") ? many(&b) :
+	    bench_is(&b, "side") ? side(&b) :
 	    bench_is(&b, "one") ? one(&b) : gig(&b));
 	return 0;
 }
