@@ -22,10 +22,20 @@ brief(enum mx_message message)
 	return texts[message];
 }
 
+/* Is block I of SMALL span S, which begins at START, free?  Where a list says that it
+ * is and its mark that it is not, nothing.  */
+static const char *
+state(enum mx_message message, const struct mx_span *s, uint32_t i,
+    const char *start)
+{
+	return message == MX_MESSAGE_LIST_DAMAGED ? "" :
+	    mx_span_tell(s, i, (const struct mx_block *)(const void *)start);
+}
+
 /* The block at P, or around it, in the words of HACKING.  */
 static void
-describe(struct mx_out *o, const char *p, const struct mx_span *s,
-    const struct mx_cache *self)
+describe(struct mx_out *o, enum mx_message message, const char *p,
+    const struct mx_span *s, const struct mx_cache *self)
 {
 	size_t offset = (size_t)(p - s->base);
 	const struct mx_cache *owner = mx_load(&s->owner, RELAXED);
@@ -43,8 +53,8 @@ describe(struct mx_out *o, const char *p, const struct mx_span *s,
 	start = s->base + (size_t)i * s->size;
 	mx_out(o, ": byte %zu of block %u%s (%u bytes each, class %u) of the "
 	    "span at %p, owned by %s", (size_t)(p - start), i,
-	    mx_span_tell(s, i, (const struct mx_block *)(const void *)start),
-	    s->size, s->class_, (void *)s->base, owner == NULL ? "no thread" :
+	    state(message, s, i, start), s->size, s->class_,
+	    (void *)s->base, owner == NULL ? "no thread" :
 	    owner == self ? "this thread" : "another thread");
 }
 
@@ -63,7 +73,7 @@ finish(struct mx_out *o, enum mx_message message, const void *p,
 {
 	mx_out(o, "): %s", brief(message));
 	if (s != NULL) {
-		describe(o, p, s, self);
+		describe(o, message, p, s, self);
 	} else if (mx_guard_holds(p)) {
 		mx_out(o, ": ");
 		mx_guard_describe(o, p);

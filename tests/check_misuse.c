@@ -63,6 +63,12 @@ START_TEST(test_small)
 	text_has("owned by this thread;");
 	report(MX_MESSAGE_INTERIOR, p + 7, s, new_cache());
 	text_has("owned by another thread;");
+	/* It is on a list of free blocks, and its mark is not that of one.  */
+	report(MX_MESSAGE_LIST_DAMAGED, p, s, cache);
+	snprintf(want, sizeof want, ": byte 0 of block %u (%zu bytes each",
+	    (unsigned)mx_span_index(s, (size_t)(p - s->base)),
+	    mx_class_size(5));
+	text_has(want);
 	put(cache, p);
 	report(MX_MESSAGE_DOUBLE_FREE, p, s, cache);
 	text_has(MX_CHECKS ? ", free (" : ": byte 0 of block ");
