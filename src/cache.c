@@ -453,15 +453,21 @@ carve_shuffled(struct mx_span *s)
 	return b;
 }
 
+/* One of N, by X.  Records and pages of neighbouring spans lie at the same distances,
+ * so the bits have to be mixed: multiply by 2^32 / golden ratio, take the top.  */
+static size_t
+spread(uintptr_t x, size_t n)
+{
+	return (size_t)((uint64_t)((uint32_t)x * 2654435769u) * n >> 32);
+}
+
 /* Which of the first N blocks of S is the first to be handed out: else the blocks of
  * all classes that a small program uses most would begin where pages do, in the same
  * few sets of the processor's cache (pairs-single: 9 % more time).  */
 static size_t
 first_of(const struct mx_span *s, size_t n)
 {
-	uint32_t page = (uint32_t)((uintptr_t)s->base >> MX_PAGE_SHIFT);
-
-	return (size_t)((uint64_t)(page * 2654435769u) * n >> 32);
+	return spread((uintptr_t)s->base >> MX_PAGE_SHIFT, n);
 }
 
 /* Link the next blocks of S, which has some, into a list.  */
@@ -751,14 +757,10 @@ adopt(struct mx_cache *cache, struct mx_span *s)
 	return true;
 }
 
-/* Records of neighbouring spans lie at the same distances, so the bits have to
- * be mixed: multiply by 2^32 / golden ratio, take the top.  */
 static unsigned
 hash(const struct mx_span *s)
 {
-	uint32_t h = (uint32_t)((uintptr_t)s / sizeof *s) * 2654435769u;
-
-	return h >> (32 - MX_CACHE_PENDING_BITS);
+	return (unsigned)spread((uintptr_t)s / sizeof *s, MX_CACHE_PENDING);
 }
 
 MX_NOINLINE static void

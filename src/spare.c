@@ -44,14 +44,14 @@ static size_t
 most(size_t used)
 {
 	size_t least = mx_conf.dirty_min >> MX_PAGE_SHIFT;
+	size_t granted = most_granted(used);
 	size_t n;
 
 	if (mx_load(&mx_sys_account.peak_ready, RELAXED) <=
 	    SMALL_HEAP * mx_conf.dirty_min)
-		least = mx_max(least,
-		    mx_min(SMALL_HEAP * least, most_granted(used)));
+		least = mx_max(least, mx_min(SMALL_HEAP * least, granted));
 	n = mx_max(used / 100 * mx_conf.dirty_percent, least);
-	return used < LARGE ? n : mx_min(n, most_granted(used));
+	return used < LARGE ? n : mx_min(n, granted);
 }
 
 static void

@@ -107,4 +107,15 @@ run(Suite *s)
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Free pages that may stay, whatever is in use, if they are wanted again.  */
+static inline size_t
+dirty_least(void)
+{
+	size_t n = mx_conf.dirty_min;
+
+	if (mx_sys_account.peak_ready <= 4 * n)
+		n *= 4;
+	return n >> MX_PAGE_SHIFT;
+}
+
 #endif /* CHECK_CORE_H */

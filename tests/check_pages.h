@@ -165,12 +165,8 @@ expect_heap_is_empty(void)
 static inline size_t
 dirty_most(void)
 {
-	size_t least = mx_conf.dirty_min;
-
-	if (mx_sys_account.peak_ready <= 4 * least)
-		least *= 4;
 	return mx_max(mx_heap_account.used * mx_conf.dirty_percent / 100,
-	    least >> MX_PAGE_SHIFT);
+	    dirty_least());
 }
 
 #endif /* CHECK_PAGES_H */

@@ -153,10 +153,8 @@ START_TEST(test_random)
 			mx_spare_gone(n, used, now);
 		else
 			mx_spare_wanted(n, used, now);
-		most = mx_conf.dirty_min / MX_PAGE;
-		if (mx_sys_account.peak_ready <= 4 * mx_conf.dirty_min)
-			most *= 4;
-		most = mx_max(most, used / 100 * mx_conf.dirty_percent);
+		most = mx_max(dirty_least(),
+		    used / 100 * mx_conf.dirty_percent);
 		bound = mx_spare_bound(used);
 		expect(bound <= most);
 		expect(bound >= mx_min(used / 2, most));
