@@ -371,20 +371,25 @@ free_hidden(struct mx_cache *cache, struct mx_span *s, void *p)
 	return true;
 }
 
+MX_NOINLINE static void
+free_slower(void *p, struct mx_span *s)
+{
+	int saved = errno;
+
+	if (!mx_conf_hides() || !free_hidden(mx_cache_own, s, p))
+		free_cold(p, s);
+	errno = saved;
+}
+
 MX_HOT void
 mx_free_slow(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache = mx_cache_self;
-	int saved;
 
-	if (MX_LIKELY(s->state == MX_SPAN_SMALL && cache != &mx_cache_empty)) {
+	if (MX_LIKELY(s->state == MX_SPAN_SMALL && cache != &mx_cache_empty))
 		mx_cache_put_remote(cache, s, p);
-		return;
-	}
-	saved = errno;
-	if (!mx_conf_hides() || !free_hidden(mx_cache_own, s, p))
-		free_cold(p, s);
-	errno = saved;
+	else
+		free_slower(p, s);
 }
 
 /* A block can be smaller than its class would have it: realloc leaves it where it

@@ -177,10 +177,20 @@ static struct mx_cache *pool;
 static struct mx_cache *warm_pool;
 static size_t warm, warm_least;
 
+/* CACHE, which is new, gets what never changes.  */
+static void
+set_up(struct mx_cache *cache)
+{
+	cache->key = mx_block_key;
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
+		cache->chain_most[c] = (uint8_t)mx_min(PENDING_MAX,
+		    (PENDING_BYTES - 1) / mx_class_size(c) + 1);
+}
+
 void
 mx_cache_init(void)
 {
-	mx_cache_shared.key = mx_block_key;
+	set_up(&mx_cache_shared);
 }
 
 void
@@ -763,16 +773,6 @@ hash(const struct mx_span *s)
 	return (unsigned)spread((uintptr_t)s / sizeof *s, MX_CACHE_PENDING);
 }
 
-MX_NOINLINE static void
-begin_pending(struct mx_cache *cache, struct mx_pending *e, struct mx_span *s)
-{
-	if (e->span != NULL)
-		send_pending(cache, e);
-	e->span = s;
-	e->out = 0;
-	e->head = MX_BLOCK_END;
-}
-
 /* Are N blocks of S, which has no owner, the last that it waits for?  A racy look:
  * if it misleads, the chain travels early, or as late as any.  */
 __attribute__((no_sanitize("thread")))
@@ -783,29 +783,60 @@ completes(const struct mx_span *s, uint32_t n)
 	    n == mx_span_get_left(s);
 }
 
-MX_NOINLINE static void
-add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
+/* A block has joined E, the chain of S of class C: is it time to send?  */
+MX_INLINE void
+grown_pending(struct mx_cache *cache, struct mx_pending *e,
+    const struct mx_span *s, unsigned c)
 {
-	struct mx_pending *e = &cache->pending[hash(s)];
-	uint32_t n;
+	uint32_t n = mx_span_count(e->out);
 
-	if (MX_UNLIKELY(e->span != s))
-		begin_pending(cache, e, s);
-	if (MX_UNLIKELY(e->head == b)) {
+	cache->pending_bytes += s->size;
+	if (MX_UNLIKELY(n >= cache->chain_most[c] || completes(s, n)))
+		send_pending(cache, e);
+	else if (MX_UNLIKELY(cache->pending_bytes >=
+	    mx_load(&pending_most, RELAXED)))
+		send_all_pending(cache);
+}
+
+/* B begins a chain of S at E, or it was freed twice.  */
+MX_NOINLINE static void
+begin_pending(struct mx_cache *cache, struct mx_pending *e, struct mx_span *s,
+    struct mx_block *b, uint64_t unit)
+{
+	if (MX_UNLIKELY(e->span == s)) {
 		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", b, s, cache);
 		return;
 	}
-	if (e->head == MX_BLOCK_END)
-		e->tail = b;
-	mx_block_link(b, e->head, cache->key);
-	e->head = b;
-	e->out += mx_span_unit(s, b);
-	cache->pending_bytes += s->size;
-	n = mx_span_count(e->out);
-	if (n >= PENDING_MAX || n * s->size >= PENDING_BYTES || completes(s, n))
+	if (e->span != NULL)
 		send_pending(cache, e);
-	else if (cache->pending_bytes >= mx_load(&pending_most, RELAXED))
-		send_all_pending(cache);
+	e->span = s;
+	e->head = e->tail = b;
+	e->out = unit;
+	mx_block_link(b, MX_BLOCK_END, cache->key);
+	grown_pending(cache, e, s, s->class_);
+}
+
+/* B, of S and class C, whose unit is UNIT, waits for its way home.  All of the usual way
+ * is here and in mx_cache_put_remote and calls nothing, so that no registers are saved
+ * (exchange-small, ring-small: 30 instructions less for each free by another).  */
+MX_INLINE void
+add_pending(struct mx_cache *cache, struct mx_span *s, unsigned c,
+    struct mx_block *b, uint64_t unit)
+{
+	struct mx_pending *e = &cache->pending[hash(s)];
+	struct mx_block *head;
+
+	/* Or gcc works out the address of each member anew: 7 more.  */
+	__asm__("" : "+r"(e));
+	head = e->head;
+	if (MX_UNLIKELY(e->span != s || head == b)) {
+		begin_pending(cache, e, s, b, unit);
+		return;
+	}
+	mx_block_link(b, head, cache->key);
+	e->head = b;
+	e->out += unit;
+	grown_pending(cache, e, s, c);
 }
 
 /* P's span is CACHE's own, or was and may be again.  */
@@ -813,7 +844,7 @@ MX_NOINLINE static void
 put_home(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 {
 	if (mx_load(&s->owner, RELAXED) != cache && !adopt(cache, s)) {
-		add_pending(cache, s, b);
+		add_pending(cache, s, s->class_, b, mx_span_unit(s, b));
 		return;
 	}
 	switch (mx_span_push(s, b, cache->key)) {
@@ -841,8 +872,9 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 	unsigned c = s->class_;
 	struct mx_cache *owner = mx_load(&s->owner, RELAXED);
 	struct mx_block *b = p;
+	uint64_t unit = mx_span_unit(s, p);
 
-	if (MX_UNLIKELY(!mx_span_is_start(s, p))) {
+	if (MX_UNLIKELY(!mx_span_is_unit(s, unit))) {
 		tell_no_start(cache, s, p);
 		return;
 	}
@@ -856,7 +888,7 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 		cache->room[c]--;
 		mx_cache_untake(cache, c, b);
 	} else {
-		add_pending(cache, s, b);
+		add_pending(cache, s, c, b, unit);
 	}
 }
 
@@ -894,7 +926,7 @@ mx_cache_new(void)
 			return NULL;
 		for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
 			cache->span[c] = &mx_cache_no_span;
-		cache->key = mx_block_key;
+		set_up(cache);
 		cache->next = mx_load(&mx_cache_list, RELAXED);
 		while (!mx_cas_weak(&mx_cache_list, &cache->next, cache,
 		    RELEASE, RELAXED))
@@ -964,8 +996,10 @@ send_home(struct mx_cache *cache, struct mx_block *b)
 	struct mx_block *next;
 
 	for (; b != MX_BLOCK_END; b = next) {
+		struct mx_span *s = mx_pagemap_get(b);
+
 		next = b->next;
-		add_pending(cache, mx_pagemap_get(b), b);
+		add_pending(cache, s, s->class_, b, mx_span_unit(s, b));
 	}
 }
 

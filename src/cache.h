@@ -68,6 +68,9 @@ struct mx_cache {
 	 * foreign blocks for ever (larson: 1.8 times the time).  */
 	uint16_t room[MX_CLASS_COUNT];
 
+	/* So many blocks of a span travel together: const.  */
+	uint8_t chain_most[MX_CLASS_COUNT];
+
 	struct mx_pending pending[MX_CACHE_PENDING];
 
 	struct mx_cache *next;          /* every cache ever made */
