@@ -51,7 +51,7 @@ list_faults()
 	if seed tls '' '' -DMX_NATIVE_TLS -D__thread= '-Dtls_model(x)=unused'
 	then
 		try tls preload native '' stress_threads '4 16' \
-		    "FAIL stress_threads|memaix: M0"
+		    "FAIL stress_threads|memaix: M0|$crash"
 	fi
 	# A key that is not ours.
 	if seed key cache.h 's/(pthread_key_t)(key - 1)/(pthread_key_t)key/'
@@ -93,7 +93,8 @@ list_faults()
 	# Pages of 64 KiB given back by halves.
 	if seed page sys_aix.c 's/facts.page = mx_min(page_at(mid), PAGE_64K)/facts.page = PAGE_4K/'
 	then
-		try page preload lib page=64k interface_test '' "$crash"
+		try page preload lib page=64k interface_test '' \
+		    "memaix: M0|$crash"
 	fi
 	# libc's blocks are not handed on.
 	if seed foreign override_aix.c 's/ = find_next;$/ = NULL;/'
