@@ -348,14 +348,17 @@ mx_span_push(struct mx_span *s, void *p, uintptr_t key)
 }
 
 /* Owner, or holder of the lock of the class.  Put a chain of blocks back, HEAD to
- * TAIL, whose units sum up to OUT; true: the count ran out.  */
+ * TAIL, which is linked to MX_BLOCK_END and whose units sum up to OUT; true: the count
+ * ran out.  A chain that becomes the whole list needs no write to its last block, whose
+ * line is another processor's still.  */
 static inline bool
 mx_span_push_chain(struct mx_span *s, struct mx_block *head,
     struct mx_block *tail, uint64_t out)
 {
 	mx_assert(mx_span_is_current(s) ||
 	    mx_span_get_left(s) >= mx_span_count(out));
-	mx_block_link(tail, s->local, mx_block_key);
+	if (s->local != MX_BLOCK_END)
+		mx_block_link(tail, s->local, mx_block_key);
 	s->local = head;
 	return mx_span_count_down(s, mx_span_kept(out));
 }

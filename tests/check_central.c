@@ -42,7 +42,8 @@ push(struct mx_span *s, size_t from, size_t to)
 	uint64_t out = 0;
 
 	for (size_t i = from; i < to; i++) {
-		mx_block_link(block(s, i), block(s, i + 1), mx_block_key);
+		mx_block_link(block(s, i), i + 1 < to ? block(s, i + 1) :
+		    MX_BLOCK_END, mx_block_key);
 		out += mx_span_unit(s, block(s, i));
 	}
 	return mx_central_push(s, block(s, from), block(s, to - 1), out);

@@ -53,7 +53,8 @@ push_chain(size_t from, size_t to)
 	uint64_t out = 0;
 
 	for (size_t i = from; i < to; i++) {
-		mx_block_link(block(i), block(i + 1), mx_block_key);
+		mx_block_link(block(i), i + 1 < to ? block(i + 1) :
+		    MX_BLOCK_END, mx_block_key);
 		out += mx_span_unit(&span, block(i));
 	}
 	return mx_span_push_chain(&span, block(from), block(to - 1), out);
