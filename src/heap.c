@@ -211,12 +211,13 @@ open_pages(char *v, size_t pages)
 	return 0;
 }
 
-/* Prepared -> Ready for the pages of a run that are not.  */
+/* Prepared -> Ready for the pages of BUSY run S that are not.  As a rule all are, and
+ * that needs no look at their bits.  */
 static bool
-make_ready(char *base, size_t pages)
+make_ready(const struct mx_span *s)
 {
-	char *v = base;
-	size_t rest = pages;
+	char *v = s->base;
+	size_t rest = s->dirty == s->pages ? 0 : s->pages;
 	size_t skip, n;
 	int e;
 
@@ -246,7 +247,7 @@ make_ready(char *base, size_t pages)
 static bool
 start_use(struct mx_span *s)
 {
-	if (!make_ready(s->base, s->pages)) {
+	if (!make_ready(s)) {
 		size_t dirty = mx_pagemap_count_ready(s->base, s->pages);
 
 		mx_heap_account.dirty += dirty - s->dirty;
@@ -293,7 +294,7 @@ old_bytes(const struct mx_span *s)
 	struct old old = { v, v };
 	size_t skip, n;
 
-	if (!mx_sys_prepared_is_zero())
+	if (s->dirty == s->pages || !mx_sys_prepared_is_zero())
 		return (struct old){ v, end };
 	for (size_t rest = s->pages; s->dirty > 0 && rest > 0; rest -= skip + n) {
 		n = mx_pagemap_find_ready(v, rest, true, &skip);

@@ -54,10 +54,14 @@ most(size_t used)
 	return used < LARGE ? n : mx_min(n, granted);
 }
 
-static void
+/* The answer is what most() said.  */
+static size_t
 set_spare(size_t n, size_t used)
 {
-	spare = mx_min(mx_max(n, LEAST), most(used));
+	size_t much = most(used);
+
+	spare = mx_min(mx_max(n, LEAST), much);
+	return much;
 }
 
 void
@@ -70,10 +74,11 @@ mx_spare_ask(void)
 size_t
 mx_spare_bound(size_t used)
 {
-	if (spare == 0)
-		spare = mx_conf.dirty_min >> MX_PAGE_SHIFT;
-	set_spare(spare, used);         /* less may be in use by now */
-	return mx_min(used / 2 + spare, most(used));
+	/* Less may be in use by now.  */
+	size_t much = set_spare(spare != 0 ? spare :
+	    mx_conf.dirty_min >> MX_PAGE_SHIFT, used);
+
+	return mx_min(used / 2 + spare, much);
 }
 
 void
@@ -85,7 +90,7 @@ mx_spare_gone(size_t n, size_t used, uint32_t now)
 	gone_at = now;
 	while (gone > much) {
 		gone -= much;
-		set_spare(spare / 2, used);
+		(void)set_spare(spare / 2, used);
 		if (spare <= LEAST)
 			break;
 	}
@@ -105,5 +110,5 @@ mx_spare_wanted(size_t n, size_t used, uint32_t now)
 	n = mx_min(n, gone);
 	gone -= n;
 	if (n > 0)
-		set_spare(spare + n, used);
+		(void)set_spare(spare + n, used);
 }
