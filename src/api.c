@@ -371,6 +371,8 @@ free_hidden(struct mx_cache *cache, struct mx_span *s, void *p)
 	return true;
 }
 
+/* What is not a small block, or comes to a thread without a cache that may be seen.  Out
+ * of line, so that the others save no registers.  */
 MX_NOINLINE static void
 free_slower(void *p, struct mx_span *s)
 {
