@@ -315,7 +315,6 @@ MX_COLD static void
 free_cold(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache;
-	int saved = errno;
 
 	if (is_foreign(s, p)) {
 		free_foreign(p);
@@ -335,7 +334,6 @@ free_cold(void *p, struct mx_span *s)
 	else
 		mx_cache_put_remote(cache, s, p);
 	mx_process_done(cache);
-	errno = saved;
 }
 
 MX_NOINLINE void

@@ -783,15 +783,16 @@ completes(const struct mx_span *s, uint32_t n)
 	    n == mx_span_get_left(s);
 }
 
-/* A block has joined E, the chain of S of class C: is it time to send?  */
+/* A block has joined E, the chain of S: is it time to send?  */
 MX_INLINE void
 grown_pending(struct mx_cache *cache, struct mx_pending *e,
-    const struct mx_span *s, unsigned c)
+    const struct mx_span *s)
 {
 	uint32_t n = mx_span_count(e->out);
 
 	cache->pending_bytes += s->size;
-	if (MX_UNLIKELY(n >= cache->chain_most[c] || completes(s, n)))
+	if (MX_UNLIKELY(n >= cache->chain_most[s->class_] ||
+	    completes(s, n)))
 		send_pending(cache, e);
 	else if (MX_UNLIKELY(cache->pending_bytes >=
 	    mx_load(&pending_most, RELAXED)))
@@ -813,15 +814,15 @@ begin_pending(struct mx_cache *cache, struct mx_pending *e, struct mx_span *s,
 	e->head = e->tail = b;
 	e->out = unit;
 	mx_block_link(b, MX_BLOCK_END, cache->key);
-	grown_pending(cache, e, s, s->class_);
+	grown_pending(cache, e, s);
 }
 
-/* B, of S and class C, whose unit is UNIT, waits for its way home.  All of the usual way
+/* B, of S, whose unit is UNIT, waits for its way home.  All of the usual way
  * is here and in mx_cache_put_remote and calls nothing, so that no registers are saved
  * (exchange-small, ring-small: 30 instructions less for each free by another).  */
 MX_INLINE void
-add_pending(struct mx_cache *cache, struct mx_span *s, unsigned c,
-    struct mx_block *b, uint64_t unit)
+add_pending(struct mx_cache *cache, struct mx_span *s, struct mx_block *b,
+    uint64_t unit)
 {
 	struct mx_pending *e = &cache->pending[hash(s)];
 	struct mx_block *head;
@@ -836,7 +837,7 @@ add_pending(struct mx_cache *cache, struct mx_span *s, unsigned c,
 	mx_block_link(b, head, cache->key);
 	e->head = b;
 	e->out += unit;
-	grown_pending(cache, e, s, c);
+	grown_pending(cache, e, s);
 }
 
 /* P's span is CACHE's own, or was and may be again.  */
@@ -844,7 +845,7 @@ MX_NOINLINE static void
 put_home(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 {
 	if (mx_load(&s->owner, RELAXED) != cache && !adopt(cache, s)) {
-		add_pending(cache, s, s->class_, b, mx_span_unit(s, b));
+		add_pending(cache, s, b, mx_span_unit(s, b));
 		return;
 	}
 	switch (mx_span_push(s, b, cache->key)) {
@@ -888,7 +889,7 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 		cache->room[c]--;
 		mx_cache_untake(cache, c, b);
 	} else {
-		add_pending(cache, s, c, b, unit);
+		add_pending(cache, s, b, unit);
 	}
 }
 
@@ -999,7 +1000,7 @@ send_home(struct mx_cache *cache, struct mx_block *b)
 		struct mx_span *s = mx_pagemap_get(b);
 
 		next = b->next;
-		add_pending(cache, s, s->class_, b, mx_span_unit(s, b));
+		add_pending(cache, s, b, mx_span_unit(s, b));
 	}
 }
 

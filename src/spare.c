@@ -54,14 +54,10 @@ most(size_t used)
 	return used < LARGE ? n : mx_min(n, granted);
 }
 
-/* The answer is what most() said.  */
-static size_t
-set_spare(size_t n, size_t used)
+static void
+set_spare(size_t n, size_t much)
 {
-	size_t much = most(used);
-
 	spare = mx_min(mx_max(n, LEAST), much);
-	return much;
 }
 
 void
@@ -74,10 +70,11 @@ mx_spare_ask(void)
 size_t
 mx_spare_bound(size_t used)
 {
-	/* Less may be in use by now.  */
-	size_t much = set_spare(spare != 0 ? spare :
-	    mx_conf.dirty_min >> MX_PAGE_SHIFT, used);
+	size_t much = most(used);
 
+	if (spare == 0)
+		spare = mx_conf.dirty_min >> MX_PAGE_SHIFT;
+	set_spare(spare, much);         /* less may be in use by now */
 	return mx_min(used / 2 + spare, much);
 }
 
@@ -90,7 +87,7 @@ mx_spare_gone(size_t n, size_t used, uint32_t now)
 	gone_at = now;
 	while (gone > much) {
 		gone -= much;
-		(void)set_spare(spare / 2, used);
+		set_spare(spare / 2, much);
 		if (spare <= LEAST)
 			break;
 	}
@@ -110,5 +107,5 @@ mx_spare_wanted(size_t n, size_t used, uint32_t now)
 	n = mx_min(n, gone);
 	gone -= n;
 	if (n > 0)
-		(void)set_spare(spare + n, used);
+		set_spare(spare + n, most(used));
 }
