@@ -160,6 +160,7 @@ close_some(size_t want)
 	size_t done = 0;
 	size_t skip, n;
 
+	mx_runs_settle();
 	for (struct mx_arena *a = mx_arena_list; a != NULL; a = a->next) {
 		char *end = a->base + a->mapped;
 

@@ -238,24 +238,9 @@ end_record(const struct mx_span *s)
 	    ((size_t)(s->pages - 1) << MX_PAGE_SHIFT));
 }
 
-/* Out of the lists, and no neighbour will join it.  */
-static void
-remove_run(struct mx_span *s)
-{
-	unsigned b = bin_of(s->pages);
-	struct set *set = set_of(s);
-
-	mx_span_unlink(&set->bins[b], s);
-	if (set->bins[b].first == NULL)
-		set->filled[b / 64] &= ~((uint64_t)1 << b % 64);
-	if (s->dirty > 0)
-		unqueue_dirty(s);
-	end_record(s)->state = MX_SPAN_NONE;
-	s->state = MX_SPAN_BUSY;
-}
-
+/* The records say that there is a free run, which is in no list.  */
 static struct mx_span *
-add_run(char *base, size_t pages, size_t dirty, uint32_t now)
+begin_run(char *base, size_t pages, size_t dirty, uint32_t now)
 {
 	struct mx_span *s = mx_pagemap_record(base);
 	struct mx_span *end;
@@ -268,8 +253,38 @@ add_run(char *base, size_t pages, size_t dirty, uint32_t now)
 	end->state = MX_SPAN_FREE_END;
 	end->pages = (uint32_t)pages;
 	s->state = MX_SPAN_FREE;        /* after the end: they may be one */
+	return s;
+}
+
+static void
+end_run(struct mx_span *s)
+{
+	end_record(s)->state = MX_SPAN_NONE;
+	s->state = MX_SPAN_BUSY;
+}
+
+static struct mx_span *
+add_run(char *base, size_t pages, size_t dirty, uint32_t now)
+{
+	struct mx_span *s = begin_run(base, pages, dirty, now);
+
 	put_in_bin(s);
 	return s;
+}
+
+/* Out of the lists, and no neighbour will join it.  */
+static void
+remove_run(struct mx_span *s)
+{
+	unsigned b = bin_of(s->pages);
+	struct set *set = set_of(s);
+
+	mx_span_unlink(&set->bins[b], s);
+	if (set->bins[b].first == NULL)
+		set->filled[b / 64] &= ~((uint64_t)1 << b % 64);
+	if (s->dirty > 0)
+		unqueue_dirty(s);
+	end_run(s);
 }
 
 /* The free run that ends just below BASE.  */
@@ -308,8 +323,13 @@ join_age(uint32_t stamp, size_t dirty, const struct mx_span *s)
 	    (int64_t)(dirty + s->dirty));
 }
 
-void
-mx_runs_insert(char *base, size_t pages, size_t dirty, uint32_t now)
+/* The run that became free last, if all of it is dirty: in no list, and not joined with
+ * its neighbours.  Often the next who wants pages wants as many (calloc-64k: 510 of
+ * 1,300 instructions less for each block, 3 % of the time).  NULL: none waits.  */
+static struct mx_span *latest;
+
+static void
+join(char *base, size_t pages, size_t dirty, uint32_t now)
 {
 	struct mx_span *before = run_before(base);
 	struct mx_span *after = run_at(base + (pages << MX_PAGE_SHIFT));
@@ -333,6 +353,28 @@ mx_runs_insert(char *base, size_t pages, size_t dirty, uint32_t now)
 	before = add_run(base, pages, dirty, now);
 	if (dirty > 0)
 		queue_dirty(before);
+}
+
+void
+mx_runs_settle(void)
+{
+	struct mx_span *s = latest;
+
+	if (s == NULL)
+		return;
+	latest = NULL;
+	end_run(s);
+	join(s->base, s->pages, s->dirty, s->stamp);
+}
+
+void
+mx_runs_insert(char *base, size_t pages, size_t dirty, uint32_t now)
+{
+	mx_runs_settle();
+	if (dirty == pages)
+		latest = begin_run(base, pages, dirty, now);
+	else
+		join(base, pages, dirty, now);
 }
 
 /* Of DIRTY pages in a run of PAGES, those in its part [BASE, BASE + PART).  */
@@ -414,8 +456,16 @@ take_from(const struct set *set, size_t pages, size_t align, size_t looks)
 struct mx_span *
 mx_runs_take(size_t pages, size_t align)
 {
-	struct mx_span *s = take_from(&sets[1], pages, align, LOOKS);
+	struct mx_span *s = latest;
 
+	if (s != NULL && s->pages == pages &&
+	    mx_is_aligned((uintptr_t)s->base, align)) {
+		latest = NULL;
+		end_run(s);
+		return s;
+	}
+	mx_runs_settle();
+	s = take_from(&sets[1], pages, align, LOOKS);
 	if (s == NULL)
 		s = take_from(&sets[0], pages, align, LOOKS);
 	/* Nobody grows, or fails, while there is a run that fits.  */
@@ -429,16 +479,20 @@ mx_runs_take(size_t pages, size_t align)
 struct mx_span *
 mx_runs_take_at(char *base, size_t pages)
 {
-	struct mx_span *s = run_at(base);
+	struct mx_span *s;
 
+	mx_runs_settle();
+	s = run_at(base);
 	return s != NULL && s->pages >= pages ? cut(s, base, pages) : NULL;
 }
 
 struct mx_span *
 mx_runs_take_oldest(void)
 {
-	struct mx_span *s = find_oldest();
+	struct mx_span *s;
 
+	mx_runs_settle();
+	s = find_oldest();
 	if (s != NULL)
 		remove_run(s);
 	return s;
@@ -449,6 +503,8 @@ mx_runs_oldest(uint32_t *stamp)
 {
 	const struct mx_span *s = find_oldest();
 
+	if (s == NULL)
+		s = latest;
 	if (s == NULL)
 		return false;
 	*stamp = s->stamp;

@@ -53,9 +53,10 @@ at(const struct island *is, size_t i)
 	return is->base + (i << MX_PAGE_SHIFT);
 }
 
-/* Pages [I, I + N) become free; DIRTY of them at the front are Ready.  */
+/* Pages [I, I + N) become free; DIRTY of them at the front are Ready.  If all are, the
+ * run may wait.  */
 static void
-insert(struct island *is, size_t i, size_t n, size_t dirty, uint32_t now)
+insert_last(struct island *is, size_t i, size_t n, size_t dirty, uint32_t now)
 {
 	for (size_t k = 0; k < n; k++) {
 		expect(is->page[i + k] == TAKEN);
@@ -65,6 +66,14 @@ insert(struct island *is, size_t i, size_t n, size_t dirty, uint32_t now)
 		mx_pagemap_mark_ready(at(is, i), dirty, true);
 	mx_pagemap_mark_ready(at(is, i + dirty), n - dirty, false);
 	mx_runs_insert(at(is, i), n, dirty, now);
+}
+
+/* And it does not wait.  */
+static void
+insert(struct island *is, size_t i, size_t n, size_t dirty, uint32_t now)
+{
+	insert_last(is, i, n, dirty, now);
+	mx_runs_settle();
 }
 
 /* S was taken: what it says must be so.  */
@@ -280,6 +289,52 @@ START_TEST(test_crowded_bin)
 }
 END_TEST
 
+/* What became free last is taken as it is by who wants as much, although another run
+ * would fit, and is joined before anything else happens.  */
+START_TEST(test_last)
+{
+	struct island *is = &islands[0];
+	struct mx_span *s;
+	uint32_t stamp;
+
+	insert(is, 0, 8, 8, 1);
+	insert_last(is, 8, 8, 8, 2);
+	s = mx_runs_take(8, MX_PAGE);
+	ck_assert_ptr_eq(s->base, at(is, 8));
+	took(s);
+	expect_same();
+	/* Others want more, or another address.  */
+	insert_last(is, 8, 8, 8, 2);
+	s = mx_runs_take(16, MX_PAGE);
+	ck_assert_ptr_nonnull(s);
+	ck_assert_ptr_eq(s->base, at(is, 0));
+	took(s);
+	insert_last(is, 9, 1, 1, 3);
+	ck_assert_ptr_null(mx_runs_take(1, 2 * MX_PAGE << mx_log2(ISLAND)));
+	expect_same();
+	/* Alone, it is the oldest.  */
+	took(mx_runs_take_at(at(is, 9), 1));
+	insert_last(is, 9, 1, 1, 4);
+	ck_assert(mx_runs_oldest(&stamp));
+	ck_assert_uint_eq(stamp, 4);
+	insert_last(is, 11, 1, 1, 5);
+	ck_assert(mx_runs_oldest(&stamp));
+	ck_assert_uint_eq(stamp, 4);
+	s = mx_runs_take_oldest();
+	ck_assert_ptr_eq(s->base, at(is, 9));
+	took(s);
+	s = mx_runs_take_oldest();
+	ck_assert_ptr_eq(s->base, at(is, 11));
+	took(s);
+	/* With a clean page it does not wait.  */
+	insert(is, 0, 8, 8, 1);
+	insert_last(is, 9, 8, 7, 6);
+	expect_same();
+	took(mx_runs_take_at(at(is, 9), 8));
+	expect_same();
+}
+END_TEST
+
 START_TEST(test_take_at)
 {
 	struct island *is = &islands[0];
@@ -406,7 +461,7 @@ random_insert(void)
 	while (i + n < ISLAND && n < most && is->page[i + n] == TAKEN)
 		n++;
 	if (n > 0)
-		insert(is, i, n, property_one_in(3) ? 0 :
+		insert_last(is, i, n, property_one_in(3) ? 0 :
 		    property_below(n + 1), now_random());
 }
 
@@ -456,7 +511,7 @@ random_release(void)
 	pages = s->pages;
 	took(s);
 	if (property_one_in(2))
-		insert(island_of(s->base), page_of(island_of(s->base),
+		insert_last(island_of(s->base), page_of(island_of(s->base),
 		    s->base), pages, property_below(s->dirty + 1u),
 		    now_random());
 }
@@ -483,7 +538,10 @@ START_TEST(test_random)
 			random_insert();
 			break;
 		}
-		expect_same();
+		if (property_one_in(2)) {
+			mx_runs_settle();
+			expect_same();
+		}
 	}
 	expect_all_joined();
 	expect_accounts();
@@ -504,6 +562,7 @@ main(void)
 	tcase_add_test(tc, test_best_fit);
 	tcase_add_test(tc, test_dirty_first);
 	tcase_add_loop_test(tc, test_crowded_bin, 32, 38);
+	tcase_add_test(tc, test_last);
 	tcase_add_test(tc, test_take_at);
 	tcase_add_test(tc, test_oldest);
 	tcase_add_loop_test(tc, test_clock, 0, 4);
