@@ -106,8 +106,14 @@ sysUnusedOS(void *v, size_t n)
 static enum mx_huge
 advise_huge(void *v, size_t n, int advice)
 {
-	size_t huge = sysHugeSizeOS();
+	static size_t known;    /* what /sys said, and 1 */
+	size_t huge = mx_load(&known, RELAXED);
 
+	if (huge == 0) {
+		huge = sysHugeSizeOS() + 1;
+		mx_store(&known, huge, RELAXED);
+	}
+	huge--;
 	if (huge == 0 || !round_inward(&v, &n, huge))
 		return MX_HUGE_UNSUPPORTED;
 	return madvise(v, n, advice) == 0 ? MX_HUGE_HINTED :

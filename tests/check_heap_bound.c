@@ -379,12 +379,65 @@ START_TEST(test_huge)
 }
 END_TEST
 
+/* Blocks, too, but not those above 4 MiB, of which there may be little in use.  */
+START_TEST(test_huge_large)
+{
+	size_t n = (size_t)_i * MX_MIB;
+	bool zero = false;
+
+	options.huge = 2 * MX_MIB;
+	start();
+	mx_conf.huge = true;
+	mx_conf.huge_min = 0;
+	for (int i = 0; i < 32; i++)
+		ck_assert_ptr_nonnull(mx_heap_take_large(n, MX_PAGE, &zero));
+	if (n <= 4 * MX_MIB)
+		ck_assert_uint_ge(fake_os_huge_bytes(), 30 * n);
+	else
+		ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
+	expect_heap();
+}
+END_TEST
+
+/* As long as there are whole huge pages to give back, no part of one goes.  */
+START_TEST(test_huge_whole)
+{
+	size_t huge = 2 * MX_MIB;
+	struct mx_span *s[64];
+	bool zero = false;
+	size_t huge_bytes, went = 0;
+
+	options.huge = huge;
+	start();
+	mx_conf.huge = true;
+	mx_conf.huge_min = 0;
+	for (int i = 0; i < 64; i++) {
+		s[i] = mx_heap_take_large(700 * MX_KIB, MX_PAGE, &zero);
+		ck_assert_ptr_nonnull(s[i]);
+	}
+	huge_bytes = fake_os_huge_bytes();
+	for (int i = 0; i < 64; i++) {
+		size_t ready = mx_sys_account.ready;
+
+		ck_assert(mx_heap_give_large(s[i], s[i]->base));
+		went += ready - mx_sys_account.ready;
+		if (mx_heap_account.dirty << MX_PAGE_SHIFT >= 2 * huge)
+			ck_assert_uint_eq(went % huge, 0);
+	}
+	ck_assert_uint_gt(went, 8 * huge);
+	ck_assert_uint_eq(fake_os_huge_bytes(), huge_bytes);
+	ck_assert_uint_lt(mx_sys_account.ready, 24 * MX_MIB);
+	expect_heap_is_empty();
+}
+END_TEST
+
 START_TEST(test_huge_off)
 {
 	options.huge = 2 * MX_MIB;
 	start();
 	mx_conf.huge_min = 0;
-	mx_conf.huge = false;
+	mx_conf.huge = _i == 1;
+	mx_conf.secure = _i == 1;
 	for (int i = 0; i < 1000; i++)
 		ck_assert_ptr_nonnull(mx_heap_take_small(0));
 	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
@@ -412,6 +465,8 @@ main(void)
 	tcase_add_test(tc, test_kept_once);
 	tc = add_case(s, "huge");
 	tcase_add_test(tc, test_huge);
-	tcase_add_test(tc, test_huge_off);
+	tcase_add_loop_test(tc, test_huge_large, 1, 7);
+	tcase_add_test(tc, test_huge_whole);
+	tcase_add_loop_test(tc, test_huge_off, 0, 2);
 	return run(s);
 }
