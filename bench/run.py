@@ -8,6 +8,7 @@
 
 import argparse
 import csv
+import mmap
 import os
 import platform
 import re
@@ -80,6 +81,32 @@ def cpu_model():
         return platform.processor() or platform.machine()
 
 
+def touch(advice=None, size=64 << 20):
+    """Microseconds for each 4 KiB of fresh memory."""
+    with mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as m:
+        if advice is not None:
+            m.madvise(advice)
+        start = time.perf_counter()
+        for at in range(0, size, 4096):
+            m[at] = 1
+        return (time.perf_counter() - start) * 1e6 / (size // 4096)
+
+
+def first_touch():
+    """What pages cost here.  A host that takes free memory back has whole huge
+    pages only of what was in use a moment ago."""
+    try:
+        small = touch()
+        touch(mmap.MADV_HUGEPAGE)
+        soon = touch(mmap.MADV_HUGEPAGE)
+        time.sleep(2)
+        late = touch(mmap.MADV_HUGEPAGE)
+    except (AttributeError, OSError):   # no such pages
+        return "unknown"
+    return "%.1f us for 4 KiB; of huge pages %.1f, after 2 s at rest %.1f" % (
+        small, soon, late)
+
+
 def comments(args, chosen, skipped):
     """The head of the CSV file."""
     settings = ["%s=%s" % item for item in sorted(os.environ.items())
@@ -93,6 +120,7 @@ def comments(args, chosen, skipped):
             platform.system(), platform.release(),
             read_first("/sys/kernel/mm/transparent_hugepage/enabled"),
             read_first("/proc/loadavg")),
+        "first touch: " + first_touch(),
         "date: " + time.strftime("%Y-%m-%d %H:%M:%S %z"),
         "rounds: %d, %s" % (args.rounds, "quick" if args.quick else "full"),
         "settings: " + (" ".join(settings) or "none"),
