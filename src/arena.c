@@ -11,10 +11,6 @@
 #include "pagemap.h"
 #include "sys.h"
 
-/* Mapped at a time.  One mprotect of 4 MiB costs about 1 us, so once per 256
- * spans it does not show.  */
-#define MAP_STEP (4 * MX_MIB)
-
 /* Under an address-space limit reservations count like memory.  */
 #define TIGHT_ARENA (8 * MX_MIB)
 
@@ -56,7 +52,7 @@ reserve_arena(size_t need)
 	bool tight = mx_sys_facts.limit != SIZE_MAX;
 	size_t size = tight ? TIGHT_ARENA : mx_conf.arena;
 	/* So that each step is whole large pages.  */
-	size_t align = mx_conf.huge && !tight ? mx_max(unit, MAP_STEP) : unit;
+	size_t align = mx_conf.huge && !tight ? mx_max(unit, MX_ARENA_STEP) : unit;
 	struct mx_arena *a;
 	void *v;
 
@@ -98,7 +94,7 @@ move_border(struct mx_arena *a, size_t n)
 static void *
 grow_by_step(struct mx_arena *a, size_t need, size_t *got)
 {
-	size_t n = mx_min(mx_max(need, mx_align_up(MAP_STEP, page_unit())),
+	size_t n = mx_min(mx_max(need, mx_align_up(MX_ARENA_STEP, page_unit())),
 	    a->size - a->mapped);
 	void *v = move_border(a, n);
 

@@ -13,6 +13,10 @@
 
 #include "base.h"
 
+/* Mapped at a time.  One mprotect of 4 MiB costs about 1 us, so once per 256
+ * spans it does not show.  */
+#define MX_ARENA_STEP (4 * MX_MIB)
+
 struct mx_arena {
 	struct mx_arena *next;  /* older arena */
 	char *base;

@@ -33,10 +33,6 @@
  * in places only, and each place would cost a huge page.  */
 #define HUGE_BLOCK_MAX (4 * MX_MIB)
 
-/* Huge memory grows by so much at least: as far as an arena's border moves, so that it
- * stops where a huge page does.  */
-#define HUGE_STEP (4 * MX_MIB)
-
 /* An alignment above this is not kept free of use in front of the block.  */
 #define LEAD_MAX (4 * MX_MIB)
 
@@ -323,8 +319,10 @@ grow_huge(size_t n, size_t *got)
 	char *at = mx_arena_border();
 	size_t pad = at == NULL ? 0 : mx_align_up((uintptr_t)at, huge) -
 	    (uintptr_t)at;
-	char *v = mx_arena_grow(pad + mx_align_up(mx_max(n, HUGE_STEP), huge),
-	    got);
+	/* By a step at least, or the border would not stop where a huge page
+	 * does.  */
+	char *v = mx_arena_grow(pad + mx_align_up(mx_max(n, MX_ARENA_STEP),
+	    huge), got);
 	char *from;
 
 	if (v == NULL)
@@ -555,24 +553,27 @@ static size_t
 find_dirty(const struct mx_span *s, char **v, size_t *want)
 {
 	size_t huge = has_huge ? mx_sys_huge_size() : 0;
-	size_t skip, n;
-	size_t rest = huge == 0 ? 0 : s->pages;
+	const char *end = s->base + ((size_t)s->pages << MX_PAGE_SHIFT);
+	size_t skip;
+	size_t first = mx_pagemap_find_ready(s->base, s->pages, true, &skip);
+	char *at = s->base + (skip << MX_PAGE_SHIFT);
 
-	for (char *at = s->base; rest > 0; rest -= skip + n) {
-		size_t whole;
+	*v = at;
+	for (size_t n = huge == 0 ? 0 : first; n > 0;) {
+		char *from = at;
+		size_t whole = n;
 
-		n = mx_pagemap_find_ready(at, rest, true, &skip);
-		*v = at + (skip << MX_PAGE_SHIFT);
-		at = *v + (n << MX_PAGE_SHIFT);
-		whole = n;
-		if (is_whole(v, &whole, huge)) {
+		if (is_whole(&from, &whole, huge)) {
+			*v = from;
 			*want = mx_align_up(*want, huge >> MX_PAGE_SHIFT);
 			return whole;
 		}
+		at += n << MX_PAGE_SHIFT;
+		n = mx_pagemap_find_ready(at, (size_t)(end - at) >>
+		    MX_PAGE_SHIFT, true, &skip);
+		at += skip << MX_PAGE_SHIFT;
 	}
-	n = mx_pagemap_find_ready(s->base, s->pages, true, &skip);
-	*v = s->base + (skip << MX_PAGE_SHIFT);
-	return n;
+	return first;
 }
 
 /* Give back up to WANT dirty pages of the BUSY run S.  The lock is let go while

@@ -355,16 +355,24 @@ join(char *base, size_t pages, size_t dirty, uint32_t now)
 		queue_dirty(before);
 }
 
-void
-mx_runs_settle(void)
+static struct mx_span *
+take_latest(void)
 {
 	struct mx_span *s = latest;
 
-	if (s == NULL)
-		return;
 	latest = NULL;
-	end_run(s);
-	join(s->base, s->pages, s->dirty, s->stamp);
+	if (s != NULL)
+		end_run(s);
+	return s;
+}
+
+void
+mx_runs_settle(void)
+{
+	const struct mx_span *s = take_latest();
+
+	if (s != NULL)
+		join(s->base, s->pages, s->dirty, s->stamp);
 }
 
 void
@@ -456,14 +464,11 @@ take_from(const struct set *set, size_t pages, size_t align, size_t looks)
 struct mx_span *
 mx_runs_take(size_t pages, size_t align)
 {
-	struct mx_span *s = latest;
+	struct mx_span *s;
 
-	if (s != NULL && s->pages == pages &&
-	    mx_is_aligned((uintptr_t)s->base, align)) {
-		latest = NULL;
-		end_run(s);
-		return s;
-	}
+	if (latest != NULL && latest->pages == pages &&
+	    mx_is_aligned((uintptr_t)latest->base, align))
+		return take_latest();
 	mx_runs_settle();
 	s = take_from(&sets[1], pages, align, LOOKS);
 	if (s == NULL)
