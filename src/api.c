@@ -12,6 +12,7 @@
 #include "guard.h"
 #include "heap.h"
 #include "misuse.h"
+#include "mixed.h"
 #include "oom.h"
 #include "process.h"
 #include "secure.h"
@@ -146,11 +147,14 @@ free_foreign(void *p)
 /* ---- malloc ---- */
 
 static void *
-take_small(unsigned c)
+take_small(unsigned c, size_t align)
 {
 	struct mx_cache *cache = mx_process_cache();
-	void *p = mx_cache_take(cache, c);
+	void *p;
 
+	if (align > MX_BLOCK_ALIGN)
+		mx_cache_align(cache, c);
+	p = mx_cache_take(cache, c);
 	if (p == NULL)
 		p = mx_cache_refill(cache, c);
 	mx_process_done(cache);
@@ -243,7 +247,7 @@ mx_malloc_slow(size_t n)
 	mx_process_init();
 	if (MX_UNLIKELY(mx_conf.secure))
 		return take_secure(n, 0, &zero);
-	return n <= MX_CLASS_MAX ? take_small(mx_class_of(n)) :
+	return n <= MX_CLASS_MAX ? take_small(mx_class_of(n), 0) :
 	    take_large(n, MX_PAGE, &zero);
 }
 
@@ -254,7 +258,8 @@ mx_malloc_slow(size_t n)
 MX_INLINE bool
 is_plain(const struct mx_span *s, const void *p)
 {
-	return s != NULL && s->state == MX_SPAN_SMALL && !mx_conf.secure &&
+	return s != NULL && mx_load(&s->state, RELAXED) == MX_SPAN_SMALL &&
+	    !mx_conf.secure &&
 	    mx_span_is_start(s, p) &&
 	    !(MX_CHECKS && mx_block_is_free(p, mx_block_key));
 }
@@ -262,17 +267,22 @@ is_plain(const struct mx_span *s, const void *p)
 /* What is wrong with P, an address in pages of ours; 0: it is a block in use, as
  * far as can be seen here.  */
 static int
-what_is_wrong(const struct mx_span *s, const void *p)
+what_is_wrong(struct mx_span *s, const void *p)
 {
 	const struct mx_block *b = p;
 	size_t offset = (size_t)((const char *)p - s->base);
+	bool inside;
 
-	switch (s->state) {
+	switch (mx_load(&s->state, RELAXED)) {
 	case MX_SPAN_LARGE:
 		if (offset != 0)
 			return MX_MESSAGE_INTERIOR;
 		break;
 	case MX_SPAN_SMALL:
+		/* If that is so since it became MIXED, so is the state.  */
+		if (!mx_span_is_start(s, p) && mx_load(&s->limit, ACQUIRE) == 0 &&
+		    mx_load(&s->state, RELAXED) == MX_SPAN_MIXED)
+			return what_is_wrong(s, p);
 		if (!mx_span_is_start(s, p))
 			return mx_span_is_multiple(s, offset) ?
 			    MX_MESSAGE_NEVER_GIVEN : MX_MESSAGE_INTERIOR;
@@ -280,6 +290,9 @@ what_is_wrong(const struct mx_span *s, const void *p)
 		    mx_cache_holds(mx_cache_own, s, b))
 			return MX_MESSAGE_DOUBLE_FREE;
 		break;
+	case MX_SPAN_MIXED:
+		return mx_mixed_size(s, p, &inside) > 0 ? 0 : inside ?
+		    MX_MESSAGE_INTERIOR : MX_MESSAGE_DOUBLE_FREE;
 	default:
 		return MX_MESSAGE_NO_BLOCK;
 	}
@@ -288,7 +301,7 @@ what_is_wrong(const struct mx_span *s, const void *p)
 
 /* False, and said, if CALL must not use P.  */
 static bool
-is_block(const char *call, const struct mx_span *s, const void *p)
+is_block(const char *call, struct mx_span *s, const void *p)
 {
 	int wrong = what_is_wrong(s, p);
 
@@ -322,8 +335,9 @@ free_cold(void *p, struct mx_span *s)
 	}
 	if (!is_block("free", s, p))
 		return;
-	/* Not "if LARGE": another thread may have freed it since.  */
-	if (s->state != MX_SPAN_SMALL && !mx_conf.secure) {
+	/* Not "if LARGE": another thread may have freed it since.  One that was SMALL
+	 * and is MIXED by now goes the way of the others.  */
+	if (!mx_span_is_small(s) && !mx_conf.secure) {
 		give_large("free", s, p);
 		return;
 	}
@@ -352,7 +366,7 @@ free_hidden(struct mx_cache *cache, struct mx_span *s, void *p)
 		return false;
 	if (mx_conf.secure)
 		return mx_secure_free(cache, s, p);
-	if (s->state != MX_SPAN_SMALL)
+	if (mx_load(&s->state, RELAXED) != MX_SPAN_SMALL)
 		return false;
 	if (mx_load(&s->owner, RELAXED) == cache) {
 		switch (mx_span_push(s, p, cache->key)) {
@@ -385,26 +399,46 @@ MX_HOT void
 mx_free_slow(void *p, struct mx_span *s)
 {
 	struct mx_cache *cache = mx_cache_self;
+	uint8_t state = mx_load(&s->state, RELAXED);
 
-	if (MX_LIKELY(s->state == MX_SPAN_SMALL && cache != &mx_cache_empty))
+	if (MX_LIKELY(state == MX_SPAN_SMALL && cache != &mx_cache_empty))
 		mx_cache_put_remote(cache, s, p);
+	else if (state == MX_SPAN_MIXED && cache != &mx_cache_empty)
+		mx_cache_put_mixed(cache, s, p);
 	else
 		free_slower(p, s);
+}
+
+/* Bytes that may be used at P, a block of S.  */
+static size_t
+block_size(struct mx_span *s, const void *p)
+{
+	bool inside;
+
+	if (mx_conf.secure)
+		return mx_secure_size(s, p);
+	if (s->state == MX_SPAN_LARGE)
+		return (size_t)s->pages << MX_PAGE_SHIFT;
+	return mx_load(&s->state, RELAXED) == MX_SPAN_MIXED ?
+	    mx_mixed_size(s, p, &inside) : s->size;
 }
 
 /* A block can be smaller than its class would have it: realloc leaves it where it
  * is down to half of the class.  */
 static bool
-size_fits(const struct mx_span *s, const void *p, size_t align, size_t n)
+size_fits(struct mx_span *s, const void *p, size_t align, size_t n)
 {
+	size_t size;
+
 	if (mx_conf.secure)
 		return mx_secure_size(s, p) == n ||
 		    mx_secure_size(s, p) == mx_max(n, 1);
 	if (s->state == MX_SPAN_LARGE)
 		return s->bytes == mx_max(n, 1) || s->bytes == n;
-	if (n > s->size)
+	size = block_size(s, p);
+	if (n > size)
 		return false;
-	return n >= s->size / 2 || mx_class_of(n) == s->class_ ||
+	return n >= size / 2 || mx_class_of(n) == s->class_ ||
 	    mx_class_of_aligned(mx_max(n, 1), align) == s->class_;
 }
 
@@ -512,10 +546,8 @@ resize_large(struct mx_span *s, void *p, size_t n)
 }
 
 static void *
-resize_small(struct mx_span *s, void *p, size_t n)
+resize_small(void *p, size_t size, size_t n)
 {
-	size_t size = s->size;
-
 	/* Down to half of the block it stays: a copy costs more than the
 	 * bytes are worth.  */
 	if (n <= size && n >= size / 2)
@@ -584,7 +616,7 @@ realloc_slow(void *p, size_t n)
 	if (MX_UNLIKELY(mx_conf.secure))
 		return resize_secure(s, p, n);
 	return s->state == MX_SPAN_LARGE ? resize_large(s, p, n) :
-	    resize_small(s, p, n);
+	    resize_small(p, block_size(s, p), n);
 }
 
 MX_HOT void *
@@ -595,8 +627,8 @@ mx_realloc(void *p, size_t n)
 	if (p == NULL)
 		return mx_malloc(n);
 	s = mx_pagemap_get(p);
-	return MX_LIKELY(n != 0 && is_plain(s, p)) ? resize_small(s, p, n) :
-	    realloc_slow(p, n);
+	return MX_LIKELY(n != 0 && is_plain(s, p)) ?
+	    resize_small(p, s->size, n) : realloc_slow(p, n);
 }
 
 void *
@@ -623,10 +655,19 @@ class_for(size_t align, size_t n)
 MX_INLINE void *
 take_aligned_hit(size_t align, size_t n)
 {
+	struct mx_cache *cache = mx_cache_self;
 	unsigned c = class_for(align, n);
+	struct mx_block *p;
 
-	return MX_LIKELY(c < MX_CLASS_COUNT) ?
-	    mx_cache_take(mx_cache_self, c) : NULL;
+	if (MX_UNLIKELY(c >= MX_CLASS_COUNT))
+		return NULL;
+	p = mx_cache_take(cache, c);
+	/* Those of MIXED spans lie anywhere.  */
+	if (MX_UNLIKELY(((uintptr_t)p & (align - 1)) != 0)) {
+		mx_cache_untake(cache, c, p);
+		return NULL;
+	}
+	return p;
 }
 
 static void *
@@ -646,7 +687,7 @@ take_aligned_slow(size_t align, size_t n)
 	mx_process_init();
 	if (MX_UNLIKELY(mx_conf.secure))
 		return take_secure(n, align, &zero);
-	return c < MX_CLASS_COUNT ? take_small(c) :
+	return c < MX_CLASS_COUNT ? take_small(c, align) :
 	    take_large(mx_max(n, 1), align, &zero);
 }
 
@@ -740,10 +781,7 @@ usable_size_slow(void *p)
 	}
 	if (!is_block("malloc_usable_size", s, p))
 		return 0;
-	if (mx_conf.secure)
-		return mx_secure_size(s, p);
-	return s->state == MX_SPAN_LARGE ?
-	    (size_t)s->pages << MX_PAGE_SHIFT : s->size;
+	return block_size(s, p);
 }
 
 /* Some programs ask for every block that they take and free: ruby, redis.  With

@@ -13,6 +13,7 @@
 #include "lock.h"
 #include "meta.h"
 #include "misuse.h"
+#include "mixed.h"
 #include "sys.h"
 
 /* Bytes carved at a time: a fresh span touches only what it hands out.  */
@@ -44,6 +45,15 @@
 #ifndef WAKE_MAX
 #define WAKE_MAX        16
 #endif
+
+/* A span of which one part in SPARSE_SHARE or less is in use is sparse.  A refill lets
+ * so many become MIXED at most, or find that they have no room.  */
+#define SPARSE_SHARE    4
+#define SPARSE_LOOKS    2
+
+/* While fewer blocks than this are on a list, a block of a MIXED span joins it: one that
+ * comes and goes needs none of the span's bits (20 ns for 50).  */
+#define SHORT           8
 
 /* So many used-up spans of a class stay with their thread.  Their blocks come home
  * without a lock, and the record's first line stays as it is, which all who free read.
@@ -325,6 +335,11 @@ send_chain(struct mx_cache *cache, struct mx_span *s, struct mx_block *head,
 	for (;;) {
 		struct mx_cache *owner = mx_load(&s->owner, ACQUIRE);
 
+		if (owner == NULL && mx_load(&s->state, RELAXED) ==
+		    MX_SPAN_MIXED) {
+			mx_mixed_give_chain(s, head, mx_span_count(out));
+			return;
+		}
 		if (owner == NULL) {
 			if (mx_central_push(s, head, tail, out))
 				return;
@@ -366,8 +381,8 @@ checked_span(const struct mx_block *b)
 {
 	struct mx_span *s = mx_pagemap_get(b);
 
-	return s != NULL && s->state == MX_SPAN_SMALL &&
-	    mx_span_is_block(s, b) ? s : NULL;
+	return s != NULL && mx_span_is_small(s) && mx_span_is_block(s, b) ?
+	    s : NULL;
 }
 
 /* All chains of an inbox list; not all of them need be ours still.  */
@@ -402,12 +417,13 @@ drain_inbox(struct mx_cache *cache)
 __attribute__((no_sanitize("thread")))
 void
 mx_cache_count_inbox(const struct mx_cache *cache,
-    size_t counts[MX_CLASS_COUNT])
+    size_t counts[MX_CLASS_COUNT], size_t *mixed)
 {
 	const struct mx_block *item = mx_load(&cache->inbox, ACQUIRE);
 	const struct mx_block *second;
 	const struct mx_span *s;
 	uintptr_t link;
+	size_t n;
 
 	for (int limit = 1 << 20; limit > 0 && item != NULL && item != CLOSED;
 	    limit--) {
@@ -416,11 +432,14 @@ mx_cache_count_inbox(const struct mx_cache *cache,
 			return;
 		link = unpack_link(item->mark);
 		second = item->next;
-		if ((link & 1) == 0)
-			counts[s->class_]++;
-		else if (second != NULL && checked_span(second) == s)
-			counts[s->class_] += (second->travel ^ travel_key()) >>
-			    32 & 0xff;
+		n = 1;
+		if ((link & 1) != 0)
+			n = second != NULL && checked_span(second) == s ?
+			    (second->travel ^ travel_key()) >> 32 & 0xff : 0;
+		if (mx_load(&s->state, RELAXED) == MX_SPAN_MIXED)
+			*mixed += n * s->size;
+		else
+			counts[s->class_] += n;
 		item = (const struct mx_block *)(link & ~(uintptr_t)1);
 	}
 }
@@ -548,6 +567,72 @@ end_wait(struct mx_cache *cache, struct mx_span *s)
 	s->waits = MX_SPAN_AWAKE;
 }
 
+/* atomic.  Bytes of the sparse spans of all caches.  */
+static size_t sparse_bytes;
+
+static void
+unmark_sparse(struct mx_cache *cache, struct mx_span *s)
+{
+	struct mx_cache_sparse *q;
+
+	if (!s->sparse)
+		return;
+	q = &cache->sparse[s->class_];
+	if (s->older != NULL)
+		s->older->newer = s->newer;
+	else
+		q->first = s->newer;
+	if (s->newer != NULL)
+		s->newer->older = s->older;
+	else
+		q->last = s->older;
+	if (q->first == NULL)
+		cache->sparse_classes &= ~((uint32_t)1 << s->class_);
+	s->sparse = false;
+	mx_sub(&sparse_bytes, (size_t)s->pages << MX_PAGE_SHIFT, RELAXED);
+}
+
+static void
+mark_sparse(struct mx_cache *cache, struct mx_span *s)
+{
+	struct mx_cache_sparse *q;
+
+	if (s->sparse || s->class_ >= MX_CACHE_SPARSE ||
+	    s->blocks > MX_MIXED_MAX || mx_conf.secure ||
+	    cache == &mx_cache_shared)
+		return;
+	q = &cache->sparse[s->class_];
+	s->newer = NULL;
+	s->older = q->last;
+	if (s->older != NULL)
+		s->older->newer = s;
+	else
+		q->first = s;
+	q->last = s;
+	cache->sparse_classes |= (uint32_t)1 << s->class_;
+	s->sparse = true;
+	mx_add(&sparse_bytes, (size_t)s->pages << MX_PAGE_SHIFT, RELAXED);
+}
+
+/* The next event of S, which is partial, is to be when it is sparse or, if it is, when
+ * all of it came back.  */
+static void
+watch_partial(struct mx_cache *cache, struct mx_span *s)
+{
+	uint64_t out = mx_span_get_out(s);
+	uint32_t n = mx_span_count(out);
+	uint32_t few = s->blocks / SPARSE_SHARE;
+
+	if (n > few) {
+		mx_span_set_out(s, out, n - few);
+		return;
+	}
+	if (n == 0)
+		return;
+	mx_span_set_out(s, out, n);
+	mark_sparse(cache, s);
+}
+
 /* S waits no more: it is the next to be used after the others.  */
 static void
 wake(struct mx_cache *cache, struct mx_span *s)
@@ -557,6 +642,7 @@ wake(struct mx_cache *cache, struct mx_span *s)
 	mx_span_set_out(s, out, mx_span_count(out));
 	end_wait(cache, s);
 	mx_span_append(&cache->partial[s->class_], s);
+	watch_partial(cache, s);
 }
 
 /* S, in no queue, is to wait until its count runs out.  */
@@ -620,8 +706,10 @@ take_partial(struct mx_cache *cache, unsigned c)
 {
 	struct mx_span *s = cache->partial[c].first;
 
-	if (s != NULL)
+	if (s != NULL) {
+		unmark_sparse(cache, s);
 		mx_span_unlink(&cache->partial[c], s);
+	}
 	return s;
 }
 
@@ -680,6 +768,87 @@ next_span(struct mx_cache *cache, unsigned c)
 	return s;
 }
 
+/* ---- blocks of sparse spans ---- */
+
+/* Of the sparse spans whose blocks FIT the oldest with the smallest becomes MIXED, or is
+ * no longer taken for sparse, since it has no room for a block of C.  False: there is
+ * none.  */
+static bool
+mix_sparse(struct mx_cache *cache, unsigned c, uint32_t fit)
+{
+	struct mx_span *s;
+	struct mx_span_queue *q;
+
+	fit &= cache->sparse_classes;
+	if (fit == 0)
+		return false;
+	s = cache->sparse[__builtin_ctz(fit)].first;
+	q = &cache->partial[s->class_];
+	unmark_sparse(cache, s);
+	mx_span_unlink(q, s);
+	if (!mx_mixed_begin(s, c))
+		mx_span_append(q, s);
+	return true;
+}
+
+/* Is there so much memory, and so much of it in sparse spans, that they are better used
+ * than left?  A free takes 35 instructions, and of a block of a MIXED span 150.  */
+static bool
+is_sparse(void)
+{
+	size_t all = mx_load(&mx_sys_account.ready, RELAXED);
+
+	return all >= mx_conf.mixed_min && mx_load(&sparse_bytes, RELAXED) >=
+	    all / 100 * mx_conf.mixed_percent;
+}
+
+/* Blocks of MIXED spans become the list of C, which is empty.  It has a current span,
+ * which stays.  False: there are none, or a span of its own is better.  */
+static bool
+borrow(struct mx_cache *cache, unsigned c)
+{
+	struct mx_span *s = cache->span[c];
+	uint32_t fit = mx_mixed_fitting(c);
+
+	if (fit == 0 || s == &mx_cache_no_span || cache->aligned[c] ||
+	    cache->partial[c].first != NULL || cache == &mx_cache_shared)
+		return false;
+	s->local = mx_mixed_take(c);
+	/* One that serves its own class does that better as it is.  */
+	fit &= ~(uint32_t)((uint64_t)1 << c);
+	for (int n = 0; s->local == MX_BLOCK_END && n < SPARSE_LOOKS &&
+	    (cache->sparse_classes & fit) != 0 && is_sparse() &&
+	    mix_sparse(cache, c, fit); n++)
+		s->local = mx_mixed_take(c);
+	cache->borrowed[c] |= s->local != MX_BLOCK_END;
+	return s->local != MX_BLOCK_END;
+}
+
+void
+mx_cache_align(struct mx_cache *cache, unsigned c)
+{
+	struct mx_block *b, *next, *last = NULL;
+
+	if (cache->aligned[c] || cache == &mx_cache_shared)
+		return;
+	cache->aligned[c] = true;
+	for (b = cache->span[c]->local; b != MX_BLOCK_END && (!MX_CHECKS ||
+	    mx_block_is_free(b, cache->key)); b = next) {
+		struct mx_span *s = mx_pagemap_get(b);
+
+		next = b->next;
+		if (mx_load(&s->state, RELAXED) != MX_SPAN_MIXED) {
+			last = b;
+			continue;
+		}
+		if (last == NULL)
+			cache->span[c]->local = next;
+		else
+			mx_block_link(last, next, cache->key);
+		mx_mixed_give(s, b);
+	}
+}
+
 void *
 mx_cache_refill(struct mx_cache *cache, unsigned c)
 {
@@ -691,7 +860,7 @@ mx_cache_refill(struct mx_cache *cache, unsigned c)
 	if (s->local == MX_BLOCK_END) {
 		if (s->carved < s->blocks) {
 			s->local = carve(s);
-		} else {
+		} else if (!borrow(cache, c)) {
 			if (s != &mx_cache_no_span) {
 				leave_current(cache, c);
 				use_up(cache, s);
@@ -720,9 +889,13 @@ mx_cache_event(struct mx_cache *cache, struct mx_span *s)
 	}
 	if (s->waits != MX_SPAN_AWAKE)
 		wake(cache, s);
-	/* Not so when it was woken, or when a block came back twice.  */
+	else
+		watch_partial(cache, s);
+	/* Not so when it was woken or is sparse, or when a block came back twice.  */
 	if (mx_span_get_out(s) != 0)
 		return;
+	/* An empty one would be MIXED for ever, if nobody took a block of it.  */
+	unmark_sparse(cache, s);
 	/* The last block came back.  One empty span per class stays, so that a
 	 * loop across a span's end does not take and give pages each time;
 	 * not where there are many threads.  */
@@ -763,6 +936,7 @@ adopt(struct mx_cache *cache, struct mx_span *s)
 		put_to_sleep(cache, s);
 	} else {
 		mx_span_append(&cache->partial[s->class_], s);
+		watch_partial(cache, s);
 	}
 	return true;
 }
@@ -861,8 +1035,14 @@ put_home(struct mx_cache *cache, struct mx_span *s, struct mx_block *b)
 }
 
 MX_COLD static void
-tell_no_start(struct mx_cache *cache, struct mx_span *s, void *p)
+put_no_start(struct mx_cache *cache, struct mx_span *s, void *p)
 {
+	/* If the limit is that of a MIXED span, so is the state.  */
+	(void)mx_load(&s->limit, ACQUIRE);
+	if (mx_load(&s->state, RELAXED) == MX_SPAN_MIXED) {
+		mx_mixed_give(s, p);
+		return;
+	}
 	mx_misuse(mx_span_is_multiple(s, (size_t)((char *)p - s->base)) ?
 	    MX_MESSAGE_NEVER_GIVEN : MX_MESSAGE_INTERIOR, "free", p, s, cache);
 }
@@ -876,7 +1056,7 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 	uint64_t unit = mx_span_unit(s, p);
 
 	if (MX_UNLIKELY(!mx_span_is_unit(s, unit))) {
-		tell_no_start(cache, s, p);
+		put_no_start(cache, s, p);
 		return;
 	}
 	if (owner == NULL)
@@ -891,6 +1071,45 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 	} else {
 		add_pending(cache, s, b, unit);
 	}
+}
+
+/* The class that blocks of SIZE bytes serve, in granules of class G; MX_CLASS_COUNT:
+ * none.  */
+static unsigned
+class_of_mixed(size_t size, unsigned g)
+{
+	unsigned c;
+
+	if (size > MX_CLASS_MAX)
+		return MX_CLASS_COUNT;
+	c = mx_class_of(size);
+	if (mx_class_size(c) > size)
+		c--;
+	return mx_mixed_fitting(c) >> g & 1 ? c : MX_CLASS_COUNT;
+}
+
+void
+mx_cache_put_mixed(struct mx_cache *cache, struct mx_span *s, void *p)
+{
+	const struct mx_block *b;
+	unsigned c, n = 0;
+	bool inside;
+
+	c = class_of_mixed(mx_mixed_size(s, p, &inside), s->class_);
+	if (c == MX_CLASS_COUNT || !cache->borrowed[c] ||
+	    cache->span[c] == &mx_cache_no_span) {
+		mx_mixed_give(s, p);
+		return;
+	}
+	for (b = cache->span[c]->local; b != MX_BLOCK_END && b != p &&
+	    mx_block_is_free(b, cache->key) && n < SHORT; b = b->next)
+		n++;
+	if (MX_UNLIKELY(b == p))
+		mx_misuse(MX_MESSAGE_DOUBLE_FREE, "free", p, s, cache);
+	else if (n < SHORT)
+		mx_cache_untake(cache, c, p);
+	else
+		mx_mixed_give(s, p);
 }
 
 /* ---- birth and death ---- */
@@ -1000,7 +1219,10 @@ send_home(struct mx_cache *cache, struct mx_block *b)
 		struct mx_span *s = mx_pagemap_get(b);
 
 		next = b->next;
-		add_pending(cache, s, b, mx_span_unit(s, b));
+		if (mx_load(&s->state, RELAXED) == MX_SPAN_MIXED)
+			mx_mixed_give(s, b);
+		else
+			add_pending(cache, s, b, mx_span_unit(s, b));
 	}
 }
 
@@ -1074,10 +1296,12 @@ send_others(struct mx_cache *cache, unsigned c)
 {
 	uint64_t out;
 
-	if (cache->room[c] == room_for(c) || cache->span[c] == &mx_cache_no_span)
+	if ((cache->room[c] == room_for(c) && !cache->borrowed[c]) ||
+	    cache->span[c] == &mx_cache_no_span)
 		return;
 	send_home(cache, take_others(cache, c, &out));
 	cache->room[c] = room_for(c);
+	cache->borrowed[c] = false;
 }
 
 /* The thread of CACHE has ended.  False: it is not to keep what it has.  */
@@ -1111,6 +1335,7 @@ static void
 let_go(struct mx_cache *cache)
 {
 	mx_cache_flush(cache);
+	memset(cache->aligned, 0, sizeof cache->aligned);
 	/* Nothing is owned any more, so whatever still arrived travels on.  */
 	receive(cache, mx_swap(&cache->inbox, CLOSED, ACQUIRE));
 	mx_store(&cache->live, false, RELAXED);

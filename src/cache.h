@@ -42,6 +42,13 @@ struct mx_pending {
 	uint64_t out;                   /* of its blocks: their units' sum */
 };
 
+/* Oldest first.  Larger blocks than those of so many classes are no granules.  */
+#define MX_CACHE_SPARSE 32
+struct mx_cache_sparse {
+	struct mx_span *first;
+	struct mx_span *last;
+};
+
 struct mx_cache {
 	/* Hot: the current span by class, whose list malloc takes from.  Never
 	 * NULL: mx_cache_no_span stands for none.  (A free has to read the record
@@ -56,6 +63,11 @@ struct mx_cache {
 	/* Owned spans with free blocks on their local lists, oldest first.  */
 	struct mx_span_queue partial[MX_CLASS_COUNT];
 
+	/* Those of them of which little is in use, linked by `newer', and a bit for
+	 * each class that has one.  */
+	struct mx_cache_sparse sparse[MX_CACHE_SPARSE];
+	uint32_t sparse_classes;
+
 	/* Owned spans that sleep: few of their blocks came back so far.  */
 	struct mx_span_queue asleep[MX_CLASS_COUNT];
 
@@ -67,6 +79,11 @@ struct mx_cache {
 	 * refill.  The others go home: a thread that kept them all would free
 	 * foreign blocks for ever (larson: 1.8 times the time).  */
 	uint16_t room[MX_CLASS_COUNT];
+
+	/* Blocks of MIXED spans came to the list; none may, since they are at any
+	 * multiple of 16.  */
+	bool borrowed[MX_CLASS_COUNT];
+	bool aligned[MX_CLASS_COUNT];
 
 	/* So many blocks of a span travel together: const.  */
 	uint8_t chain_most[MX_CLASS_COUNT];
@@ -161,10 +178,11 @@ extern struct mx_cache mx_cache_shared;
 /* All caches, newest first, the shared one last.  */
 extern struct mx_cache *mx_cache_list;
 
-/* Add to COUNTS, by class, the blocks that lie in CACHE's inbox.  Its owner may
- * be taking them meanwhile: what is found is checked before it is followed.  */
+/* Add to COUNTS, by class, the blocks that lie in CACHE's inbox, and to *MIXED the bytes
+ * of those whose spans are MIXED by now.  Its owner may be taking them meanwhile: what
+ * is found is checked before it is followed.  */
 void mx_cache_count_inbox(const struct mx_cache *cache,
-    size_t counts[MX_CLASS_COUNT]);
+    size_t counts[MX_CLASS_COUNT], size_t *mixed);
 
 /* Has nothing to hand out, ever.  */
 extern struct mx_span mx_cache_no_span;
@@ -209,6 +227,10 @@ mx_cache_untake(struct mx_cache *cache, unsigned c, struct mx_block *b)
 /* Get free blocks of class C from anywhere and take one.  NULL and errno.  */
 void *mx_cache_refill(struct mx_cache *cache, unsigned c);
 
+/* From here on all blocks of class C are as aligned as their size is: none of MIXED
+ * spans is on the list.  */
+void mx_cache_align(struct mx_cache *cache, unsigned c);
+
 /* S's count ran out in a push by its owner CACHE.  */
 void mx_cache_event(struct mx_cache *cache, struct mx_span *s);
 
@@ -220,6 +242,9 @@ bool mx_cache_holds(const struct mx_cache *cache, const struct mx_span *s,
 /* Free P, an address in SMALL span S, which CACHE may not own; or tell what is
  * wrong with it.  */
 void mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p);
+
+/* The same for MIXED span S.  */
+void mx_cache_put_mixed(struct mx_cache *cache, struct mx_span *s, void *p);
 
 /* Once, after mx_span_init.  */
 void mx_cache_init(void);

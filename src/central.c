@@ -82,7 +82,8 @@ mx_central_adopt(struct mx_span *s, struct mx_cache *cache)
 
 	mx_lock(&k->lock);
 	/* Acquire: mx_central_give_full does not take the lock.  */
-	mine = mx_load(&s->owner, ACQUIRE) == NULL;
+	mine = mx_load(&s->owner, ACQUIRE) == NULL &&
+	    mx_load(&s->state, RELAXED) == MX_SPAN_SMALL;
 	if (mine) {
 		if (s->listed)
 			unlist(k, s);
@@ -119,7 +120,8 @@ mx_central_push(struct mx_span *s, struct mx_block *head,
 	bool empty;
 
 	mx_lock(&k->lock);
-	if (mx_load(&s->owner, ACQUIRE) != NULL) {      /* as above */
+	if (mx_load(&s->owner, ACQUIRE) != NULL ||      /* as above */
+	    mx_load(&s->state, RELAXED) != MX_SPAN_SMALL) {
 		mx_unlock(&k->lock);
 		return false;
 	}

@@ -34,6 +34,8 @@ struct mx_conf {
 	size_t dirty_percent;
 	size_t decay_ms;
 	size_t huge_min;        /* bytes */
+	size_t mixed_min;       /* bytes */
+	size_t mixed_percent;
 	size_t guard_rate;      /* allocations; 0: none is sampled */
 	size_t on_misuse;       /* MX_CONF_... */
 	char stats_file[MX_CONF_PATH_MAX];

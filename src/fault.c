@@ -38,7 +38,7 @@ arena_of(const char *p)
 static bool
 is_run(const struct mx_span *s)
 {
-	return s->state == MX_SPAN_SMALL || s->state == MX_SPAN_LARGE ||
+	return mx_span_is_small(s) || s->state == MX_SPAN_LARGE ||
 	    s->state == MX_SPAN_FREE || s->state == MX_SPAN_BUSY;
 }
 
@@ -69,12 +69,19 @@ static void
 describe_inside(struct mx_out *o, const char *p, const struct mx_span *s)
 {
 	size_t offset = (size_t)(p - s->base);
+	size_t from, size;
 	struct mx_block head;
 	const char *start;
-	bool known;
+	bool known, used;
 	uint32_t i;
 
-	switch (s->state) {
+	switch (mx_load(&s->state, RELAXED)) {
+	case MX_SPAN_MIXED:
+		from = mx_span_find(s, offset, &size, &used);
+		mx_out(o, "byte %zu of a block of %zu, %s, of the mixed span at "
+		    "%p", offset - from, size, used ? "in use" : "free",
+		    (void *)s->base);
+		break;
 	case MX_SPAN_SMALL:
 		i = mx_span_index(s, offset);
 		start = s->base + (size_t)i * s->size;

@@ -467,7 +467,7 @@ mx_heap_take_small(unsigned c)
 		mx_span_set_out(s, 0, 0);
 		s->class_ = (uint8_t)c;
 		s->waits = MX_SPAN_AWAKE;
-		s->listed = false;
+		s->listed = s->sparse = false;
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
 		mx_span_set_size(s, size);
 		mx_span_set_carved(s, 0);

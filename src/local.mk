@@ -31,6 +31,7 @@ libcore_la_SOURCES = \
 	%D%/arena.h %D%/arena.c \
 	%D%/runs.h %D%/runs.c \
 	%D%/heap.h %D%/heap.c \
+	%D%/mixed.h %D%/mixed.c \
 	%D%/central.h %D%/central.c \
 	%D%/cache.h %D%/cache.c \
 	%D%/process.h %D%/process.c \

@@ -40,11 +40,20 @@ describe(struct mx_out *o, enum mx_message message, const char *p,
 	size_t offset = (size_t)(p - s->base);
 	const struct mx_cache *owner = mx_load(&s->owner, RELAXED);
 	const char *start;
+	size_t from, size;
 	uint32_t i;
+	bool used;
 
 	if (s->state == MX_SPAN_LARGE) {
 		mx_out(o, ": byte %zu of a block of %zu at %p, %s", offset,
 		    s->bytes, (void *)s->base, s->listed ? "free" : "in use");
+		return;
+	}
+	if (mx_load(&s->state, RELAXED) == MX_SPAN_MIXED) {
+		from = mx_span_find(s, offset, &size, &used);
+		mx_out(o, ": byte %zu of a block of %zu, %s, of the mixed span "
+		    "at %p", offset - from, size, used ? "in use" : "free",
+		    (void *)s->base);
 		return;
 	}
 	if (s->state != MX_SPAN_SMALL)

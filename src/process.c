@@ -18,6 +18,7 @@
 #include "heap.h"
 #include "lock.h"
 #include "meta.h"
+#include "mixed.h"
 #include "secure.h"
 #include "stats.h"
 #include "sys.h"
@@ -412,6 +413,7 @@ mx_process_fork_prepare(void)
 	mx_secure_lock();
 	mx_cache_lock();
 	mx_central_lock_all();
+	mx_mixed_lock_all();
 	mx_heap_lock_idle();
 	mx_guard_lock();
 	mx_meta_lock();
@@ -429,6 +431,7 @@ mx_process_fork_parent(void)
 	mx_meta_unlock();
 	mx_guard_unlock();
 	mx_heap_unlock();
+	mx_mixed_unlock_all();
 	mx_central_unlock_all();
 	mx_cache_unlock();
 	mx_secure_unlock();
@@ -445,6 +448,7 @@ mx_process_fork_child(void)
 	mx_meta_lock_init();
 	mx_guard_lock_init();
 	mx_heap_lock_init();
+	mx_mixed_lock_init_all();
 	mx_central_lock_init_all();
 	mx_cache_lock_init();
 	mx_secure_lock_init();

@@ -67,4 +67,7 @@ const struct mx_root memaix_root = {
 #endif
 	.end = MX_BLOCK_END,
 	.span_bias = offsetof(struct mx_span, bias),
+	.span_mixed = offsetof(struct mx_span, mixed),
+	.mixed_words = offsetof(struct mx_mixed, words),
+	.mixed_bits = offsetof(struct mx_mixed, bits),
 };

@@ -16,7 +16,7 @@
 
 /* Raised when a field changes its meaning or place; new fields come last and
  * raise only `size'.  */
-#define MX_ROOT_VERSION 4
+#define MX_ROOT_VERSION 5
 
 struct mx_root {
 	char magic[8];
@@ -53,6 +53,7 @@ struct mx_root {
 	uint16_t window_bits, window_count;
 	uint64_t window_base[3];
 	uint16_t span_bias;
+	uint16_t span_mixed, mixed_words, mixed_bits;
 };
 
 extern const struct mx_root memaix_root MX_EXPORT;

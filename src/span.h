@@ -4,6 +4,7 @@
  * run's first page describes the run.  A run is
  *
  *   SMALL   equal blocks of one class,
+ *   MIXED   was SMALL; blocks of one class and of larger ones (mixed.h),
  *   LARGE   one block,
  *   FREE    nothing (the last page's record says FREE_END and how long it is).
  *
@@ -22,7 +23,9 @@
  * An owned span of which no blocks came back so far, or only a few, may wait: it is in
  * no queue that malloc takes from.
  *
- * Invariant of a span that is not current:
+ * A MIXED span's list is empty, and it has bits for each of what were its blocks.
+ *
+ * Invariant of a SMALL span that is not current:
  *   left + bias == carved - blocks on `local' == blocks not seen back yet,
  * and `out' is the sum of their units (mx_span_unit).  Were `left' alone counted,
  * a block freed twice would let the span go while another one of it is in use.
@@ -44,7 +47,8 @@ enum mx_span_state {
 	MX_SPAN_LARGE,
 	MX_SPAN_FREE,
 	MX_SPAN_FREE_END,
-	MX_SPAN_BUSY            /* free, but out of the heap's lists for now */
+	MX_SPAN_BUSY,           /* free, but out of the heap's lists for now */
+	MX_SPAN_MIXED
 };
 
 /* Does a span wait until blocks of it came back?  */
@@ -100,14 +104,16 @@ struct mx_span {
 	 * threads: 10 % more time).  */
 	struct mx_cache *owner; /* atomic */
 	char *base;             /* const while a run: its first byte */
-	uint8_t class_;         /* const while SMALL */
-	uint8_t state;          /* const while a run; else heap lock */
+	uint8_t class_;         /* const while SMALL or MIXED */
+	uint8_t state;          /* atomic: SMALL becomes MIXED by its owner, and
+	                         * back (mixed.c); else const while a run; else
+	                         * heap lock */
 	bool listed;            /* lock of the class: on central's list; LARGE:
 	                         * at rest (secure.c) */
 	bool guard;             /* heap lock: a guard lies behind the run */
-	uint32_t blocks;        /* const while SMALL: how many fit */
-	uint32_t size;          /* const while SMALL: bytes in a block */
-	uint32_t pages;         /* of the run; const while SMALL or LARGE */
+	uint32_t blocks;        /* const while SMALL or MIXED: how many fit */
+	uint32_t size;          /* the same: bytes in a block */
+	uint32_t pages;         /* of the run; const while not FREE */
 	struct mx_cache *home;  /* atomic: the cache that used it up and gave it up */
 	union {
 		uint64_t zero;  /* const while SMALL: see mx_span_unit */
@@ -144,15 +150,56 @@ struct mx_span {
 	struct mx_span *next;
 	struct mx_span *prev;
 
-	/* heap lock, FREE only: the queue of runs with dirty pages.  */
-	struct mx_span *older;
-	struct mx_span *newer;
+	union {
+		struct {        /* heap lock, FREE: the queue of runs with dirty
+		                 * pages.  Owner, SMALL: of sparse spans.  */
+			struct mx_span *older;
+			struct mx_span *newer;
+		};
+		struct mx_mixed *mixed; /* const while MIXED */
+	};
 
+	bool sparse;            /* owner, SMALL: it is in that queue */
 	uint8_t waits;          /* owner: enum mx_span_waits; AWAKE without one */
 } MX_ALIGNED(MX_CACHE_LINE);
 
 _Static_assert(sizeof(struct mx_span) == MX_CACHE_LINE,
     "a record is one cache line of POWER, two of x86");
+
+/* What is where in a MIXED span.  A granule is what was a block.  mixed.c has the
+ * rest of the record; that others read the bits without its locks is for words about a
+ * block, and for statistics.  */
+struct mx_mixed {
+	struct mx_mixed *next, *prev;
+	struct mx_span *span;
+	size_t room;            /* bytes: the longest free run */
+	uint32_t granules;
+	uint32_t words;
+	uint32_t free_;         /* granules */
+	uint16_t list;          /* by what `room' was when it was enlisted */
+	uintptr_t bits[];       /* used; inner: used, and not a block's first */
+};
+
+#define MX_SPAN_WORD ((uint32_t)(8 * sizeof(uintptr_t)))
+
+MX_INLINE uintptr_t *
+mx_span_used(struct mx_mixed *m)
+{
+	return m->bits;
+}
+
+MX_INLINE uintptr_t *
+mx_span_inner(struct mx_mixed *m)
+{
+	return m->bits + m->words;
+}
+
+MX_INLINE bool
+mx_span_bit(const uintptr_t *bits, uint32_t i)
+{
+	return mx_load(&bits[i / MX_SPAN_WORD], RELAXED) >>
+	    i % MX_SPAN_WORD & 1;
+}
 
 /* A doubly linked queue, oldest first.  */
 struct mx_span_queue {
@@ -378,6 +425,15 @@ mx_span_index(const struct mx_span *s, size_t offset)
 	    mx_class_magics[s->class_] >> 31);
 }
 
+/* Has S blocks of a class?  It may become MIXED meanwhile.  */
+MX_INLINE bool
+mx_span_is_small(const struct mx_span *s)
+{
+	uint8_t state = mx_load(&s->state, RELAXED);
+
+	return state == MX_SPAN_SMALL || state == MX_SPAN_MIXED;
+}
+
 /* Does a block start at OFFSET, or would one if there were more?  */
 static inline bool
 mx_span_is_multiple(const struct mx_span *s, size_t offset)
@@ -403,6 +459,12 @@ mx_span_is_block(const struct mx_span *s, const void *p)
  * way to another thread's lists may look as if it were in use.  */
 const char *mx_span_tell(const struct mx_span *s, uint32_t i,
     const struct mx_block *head);
+
+/* What lies around OFFSET in MIXED span S: a block or, not *USED, one free granule.
+ * Where it begins, and its bytes.  Without a lock, so for words only: if S is no longer
+ * MIXED, a free granule.  */
+size_t mx_span_find(const struct mx_span *s, size_t offset, size_t *size,
+    bool *used);
 
 static inline void
 mx_span_append(struct mx_span_queue *q, struct mx_span *s)

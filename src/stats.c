@@ -34,6 +34,9 @@ struct walk {
 	struct tally tally[MX_CLASS_COUNT];
 	size_t large_pages;
 	size_t resident;        /* SIZE_MAX: not known */
+	size_t mixed;           /* bytes in use in MIXED spans */
+	size_t mixed_cached;    /* of these, on lists */
+	size_t mixed_free, mixed_tail, mixed_spans;
 	size_t guarded;         /* bytes in samples, and of their pages */
 	size_t guarded_pages;
 };
@@ -58,12 +61,29 @@ tally_small(struct tally *t, const struct mx_span *s)
 	t->free_ += s->blocks - left;
 }
 
+/* The same.  */
+__attribute__((no_sanitize("thread")))
+static void
+tally_mixed(struct walk *w, const struct mx_span *s)
+{
+	size_t free_ = (size_t)mx_load(&s->mixed->free_, RELAXED) * s->size;
+	size_t all = (size_t)s->blocks * s->size;
+
+	w->mixed_spans++;
+	w->mixed += all - free_;
+	w->mixed_free += free_;
+	w->mixed_tail += ((size_t)s->pages << MX_PAGE_SHIFT) - all;
+}
+
 static size_t
 tally_run(struct walk *w, const struct mx_span *s)
 {
-	switch (s->state) {
+	switch (mx_load(&s->state, RELAXED)) {
 	case MX_SPAN_SMALL:
 		tally_small(&w->tally[s->class_], s);
+		return s->pages;
+	case MX_SPAN_MIXED:
+		tally_mixed(w, s);
 		return s->pages;
 	case MX_SPAN_LARGE:
 		w->large_pages += s->pages;
@@ -92,21 +112,26 @@ walk_arena(struct walk *w, const struct mx_arena *a)
 /* Follow the list of free blocks at B, which its thread may be changing.  Only
  * a pointer to a block of a span of this class is followed.  */
 __attribute__((no_sanitize("thread")))
-static size_t
-count_list(const struct mx_block *b, unsigned c)
+static void
+count_list(struct walk *w, const struct mx_block *b, unsigned c)
 {
-	size_t n = 0;
-
-	while (b != MX_BLOCK_END && n < 65536) {
+	for (size_t n = 0; b != MX_BLOCK_END && n < 65536; n++, b = b->next) {
 		const struct mx_span *s = mx_pagemap_get(b);
+		size_t size;
+		bool used;
 
-		if (s == NULL || s->state != MX_SPAN_SMALL ||
-		    s->class_ != c || !mx_span_is_block(s, b))
+		if (s == NULL || !mx_span_is_small(s) || !mx_span_is_block(s, b))
 			break;
-		n++;
-		b = b->next;
+		if (mx_load(&s->state, RELAXED) == MX_SPAN_MIXED) {
+			(void)mx_span_find(s, (size_t)((const char *)b -
+			    s->base), &size, &used);
+			w->mixed_cached += used ? size : 0;
+		} else if (s->class_ == c) {
+			w->tally[c].cached++;
+		} else {
+			break;
+		}
 	}
-	return n;
 }
 
 /* How many blocks the sum of units OUT stands for, which its owner may change
@@ -124,16 +149,21 @@ walk_cache(struct walk *w, const struct mx_cache *cache)
 {
 	size_t waiting[MX_CLASS_COUNT] = { 0 };
 
-	mx_cache_count_inbox(cache, waiting);
-	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-		w->tally[c].cached += waiting[c] +
-		    count_list(mx_load(&mx_load(&cache->span[c],
+	mx_cache_count_inbox(cache, waiting, &w->mixed_cached);
+	for (unsigned c = 0; c < MX_CLASS_COUNT; c++) {
+		w->tally[c].cached += waiting[c];
+		count_list(w, mx_load(&mx_load(&cache->span[c],
 		    ACQUIRE)->local, RELAXED), c);
+	}
 	for (size_t i = 0; i < MX_CACHE_PENDING; i++) {
 		const struct mx_pending *e = &cache->pending[i];
 		const struct mx_span *s = mx_load(&e->span, RELAXED);
 
-		if (s != NULL)
+		if (s == NULL)
+			continue;
+		if (mx_load(&s->state, RELAXED) == MX_SPAN_MIXED)
+			w->mixed_cached += (size_t)count_of(&e->out) * s->size;
+		else
 			w->tally[s->class_].cached += count_of(&e->out);
 	}
 }
@@ -141,6 +171,8 @@ walk_cache(struct walk *w, const struct mx_cache *cache)
 static void
 sum_up(const struct walk *w, struct memaix_stats *st)
 {
+	size_t mixed_cached;
+
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++) {
 		const struct tally *t = &w->tally[c];
 		size_t held = t->blocks - t->free_;
@@ -152,6 +184,12 @@ sum_up(const struct walk *w, struct memaix_stats *st)
 		st->rounding += t->tail;
 		st->spans += t->spans;
 	}
+	mixed_cached = mx_min(w->mixed_cached, w->mixed);
+	st->live_small += w->mixed - mixed_cached;
+	st->caches += mixed_cached;
+	st->free_in_spans += w->mixed_free;
+	st->rounding += w->mixed_tail;
+	st->spans += w->mixed_spans;
 	st->live_small += w->guarded;
 	st->live = st->live_small + st->live_large;
 	st->rounding += (w->large_pages << MX_PAGE_SHIFT) - st->live_large;

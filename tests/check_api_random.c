@@ -265,6 +265,8 @@ START_TEST(test_random)
 	mx_conf.huge = property_below(2);
 	mx_conf.huge_min = 0;
 	mx_conf.move = property_below(2);
+	mx_conf.mixed_min = property_below(2) ? 0 : 64 * MX_GIB;
+	mx_conf.mixed_percent = 0;
 	mx_conf.dirty_min = property_size(32 * MX_MIB);
 	budget = mx_sys_facts.page < MX_MIB ? 64 * MX_MIB : 16 * MX_MIB;
 	for (int i = 0; i < CACHES; i++)

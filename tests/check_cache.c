@@ -9,6 +9,7 @@
 
 #include "central.h"
 #include "check_caches.h"
+#include "check_text.h"
 
 #define CLASS 7         /* 128 bytes, 512 in a span */
 
@@ -399,6 +400,264 @@ END_TEST
 
 /* Birth and death.  */
 
+/* ---- sparse spans ---- */
+
+#define LARGER 13       /* 384 bytes: three granules of CLASS */
+
+static char *smalls[4000];
+
+/* Four blocks of LARGER's current span are left, and SPANS spans of CLASS of which one
+ * block in STEP is in use.  */
+static struct mx_cache *
+make_sparse(unsigned spans, size_t step)
+{
+	struct mx_cache *cache = new_cache();
+	size_t n = spans * 512;
+
+	mx_conf.mixed_min = 0;
+	mx_conf.mixed_percent = 0;
+	for (size_t i = 0; i < 166; i++)
+		(void)take(cache, LARGER);
+	for (size_t i = 0; i < n; i++)
+		smalls[i] = take(cache, CLASS);
+	(void)take(cache, CLASS);
+	for (size_t i = 0; i < n; i++)
+		if (i % step != 0)
+			put(cache, smalls[i]);
+	return cache;
+}
+
+static size_t
+count_mixed(struct mx_cache *cache, size_t takes)
+{
+	size_t n = 0;
+
+	for (; takes > 0; takes--) {
+		char *p = take(cache, LARGER);
+
+		n += mx_pagemap_get(p)->state == MX_SPAN_MIXED;
+		memset(p, 7, 384);
+	}
+	return n;
+}
+
+/* They serve a larger class when its own span is used up, before a fresh one does.  */
+START_TEST(test_mixed)
+{
+	struct mx_cache *cache = make_sparse(6, 10);
+	size_t used = mx_heap_account.used;
+
+	ck_assert_ptr_nonnull(cache->sparse[CLASS].first);
+	ck_assert_uint_eq(count_mixed(cache, 4), 0);
+	ck_assert_uint_eq(count_mixed(cache, 600), 600);
+	ck_assert_uint_eq(mx_heap_account.used, used);
+	expect_heap();
+	/* A class that is a power of two, and one that would waste too much. */
+	(void)take(cache, 11);          /* 256 */
+	(void)take(cache, 8);           /* 160 */
+	for (int i = 0; i < 1000; i++) {
+		expect(mx_pagemap_get(take(cache, 11))->state == MX_SPAN_SMALL);
+		expect(mx_pagemap_get(take(cache, 8))->state == MX_SPAN_SMALL);
+	}
+	expect_heap();
+}
+END_TEST
+
+/* A third is in use: that is not sparse.  Nor is it worth while below the limits.  */
+START_TEST(test_not_mixed)
+{
+	struct mx_cache *cache = make_sparse(6, _i == 0 ? 3 : 10);
+
+	if (_i == 1)
+		mx_conf.mixed_min = MX_GIB;
+	if (_i == 2)
+		mx_conf.mixed_percent = 100;
+	ck_assert(_i == 0 ? cache->sparse[CLASS].first == NULL :
+	    cache->sparse[CLASS].first != NULL);
+	ck_assert_uint_eq(count_mixed(cache, 600), 0);
+}
+END_TEST
+
+/* One that becomes empty is for the heap, as ever, and is not mixed; one that is used
+ * again is no longer sparse.  */
+START_TEST(test_sparse_ends)
+{
+	struct mx_cache *cache = make_sparse(6, 10);
+
+	for (size_t i = 0; i < 6 * 512; i += 10)
+		put(cache, smalls[i]);
+	ck_assert_ptr_null(cache->sparse[CLASS].first);
+	ck_assert_uint_eq(count_mixed(cache, 600), 0);
+	cache = make_sparse(6, 10);
+	for (size_t i = 0; i < 6 * 512; i++)
+		(void)take(cache, CLASS);
+	ck_assert_ptr_null(cache->sparse[CLASS].first);
+	ck_assert_ptr_null(cache->sparse[CLASS].last);
+	expect_heap();
+}
+END_TEST
+
+/* Whoever asks for an alignment gets it: what is on the list from mixed spans goes
+ * back, and none comes any more.  */
+START_TEST(test_mixed_align)
+{
+	struct mx_cache *cache = make_sparse(6, 10);
+
+	ck_assert_uint_eq(count_mixed(cache, 10), 6);
+	mx_cache_align(cache, LARGER);
+	expect_heap();
+	for (int i = 0; i < 600; i++) {
+		char *p = take(cache, LARGER);
+
+		expect(mx_is_aligned((uintptr_t)p, 128));
+		expect(mx_pagemap_get(p)->state == MX_SPAN_SMALL);
+	}
+}
+END_TEST
+
+/* One that comes and goes stays on the list while that is short, and freed twice is
+ * seen.  */
+START_TEST(test_mixed_put)
+{
+	struct mx_cache *cache = make_sparse(6, 10);
+	struct mx_span *s;
+	uint32_t free_;
+	char *p[100];
+
+	for (int i = 0; i < 100; i++)
+		p[i] = take(cache, LARGER);
+	while (count_list(cache->span[LARGER]->local) > 3)
+		(void)take(cache, LARGER);
+	s = mx_pagemap_get(p[99]);
+	ck_assert_uint_eq(s->state, MX_SPAN_MIXED);
+	free_ = s->mixed->free_;
+	put(cache, p[99]);
+	ck_assert_uint_eq(s->mixed->free_, free_);
+	mx_conf.on_misuse = MX_CONF_REPORT;
+	text_divert();
+	put(cache, p[99]);
+	text_restore();
+	ck_assert_ptr_nonnull(strstr(text, "M001 free("));
+	ck_assert_ptr_eq(take(cache, LARGER), p[99]);
+	/* Another's small block in it is nothing for this list.  */
+	for (size_t i = 0; i < 6 * 512; i += 10)
+		if (mx_pagemap_get(smalls[i]) == s) {
+			put(cache, smalls[i]);
+			ck_assert_uint_eq(s->mixed->free_, ++free_);
+		}
+	for (int i = 50; i < 99; i++)
+		put(cache, p[i]);
+	ck_assert_uint_le(count_list(cache->span[LARGER]->local), 8);
+	expect_heap();
+}
+END_TEST
+
+/* A thread that ends leaves nothing of them, and one that frees the small blocks of
+ * another's needs no owner.  */
+START_TEST(test_mixed_ends)
+{
+	struct mx_cache *a = make_sparse(6, 10), *b = new_cache();
+	char *p[200];
+	size_t mixed = 0;
+
+	for (int i = 0; i < 200; i++)
+		p[i] = take(a, LARGER);
+	for (size_t i = 0; i < 6 * 512; i += 10) {
+		mixed += mx_pagemap_get(smalls[i])->state == MX_SPAN_MIXED;
+		put(b, smalls[i]);
+	}
+	ck_assert_uint_gt(mixed, 50);
+	mx_cache_delete(a);
+	mx_cache_delete(b);
+	expect_heap();
+	a = new_cache();
+	for (int i = 0; i < 200; i++)
+		put(a, p[i]);
+	mx_cache_delete(a);
+	(void)mx_cache_trim();
+	for (const struct mx_arena *r = mx_arena_list; r != NULL; r = r->next)
+		for (char *v = r->base; v < r->base + r->mapped; v += MX_PAGE)
+			expect(mx_pagemap_record(v)->state != MX_SPAN_MIXED);
+	expect_heap();
+}
+END_TEST
+
+static size_t
+count_granules(void)
+{
+	size_t n = 0;
+
+	for (const struct mx_arena *r = mx_arena_list; r != NULL; r = r->next)
+		for (char *v = r->base; v < r->base + r->mapped; v += MX_PAGE) {
+			const struct mx_span *s = mx_pagemap_record(v);
+
+			if (s->state == MX_SPAN_MIXED)
+				n += s->mixed->free_;
+		}
+	return n;
+}
+
+/* Nor does one whose cache waits for the next thread.  */
+START_TEST(test_mixed_warm)
+{
+	struct mx_cache *a = make_sparse(6, 10), *b = new_cache();
+	size_t before;
+	char *p[200];
+
+	ck_assert_uint_gt(count_mixed(a, 10), 0);
+	mx_cache_delete(a);
+	before = count_granules();
+	for (int i = 0; i < 200; i++)
+		p[i] = take(b, LARGER);
+	ck_assert(b->borrowed[LARGER]);
+	ck_assert_uint_lt(count_granules(), before);
+	for (int i = 0; i < 200; i++)
+		put(b, p[i]);
+	mx_cache_delete(b);
+	ck_assert_ptr_ne(b->inbox, (struct mx_block *)1);       /* it is warm */
+	ck_assert_uint_eq(count_granules(), before);
+	expect_heap();
+}
+END_TEST
+
+/* Spans without room for a class stay what they are.  */
+START_TEST(test_mixed_room)
+{
+	struct mx_cache *cache = make_sparse(6, 4);
+
+	/* Three free blocks between any two: room for 384 bytes, not for 448.  */
+	(void)take(cache, LARGER + 1);
+	for (int i = 0; i < 145; i++)
+		(void)take(cache, LARGER + 1);
+	for (int i = 0; i < 300; i++)
+		expect(mx_pagemap_get(take(cache, LARGER + 1))->state ==
+		    MX_SPAN_SMALL);
+	expect_heap();
+}
+END_TEST
+
+/* A chain that was on its way when its span became mixed.  */
+START_TEST(test_mixed_meanwhile)
+{
+	struct mx_cache *a = make_sparse(1, 10), *b = new_cache();
+	struct mx_span *s = mx_pagemap_get(smalls[0]);
+	uint32_t free_;
+
+	ck_assert_ptr_eq(s->owner, a);
+	for (size_t i = 0; i < 50; i += 10)
+		put(b, smalls[i]);      /* pending, or on its list */
+	ck_assert_uint_gt(count_mixed(a, 20), 0);
+	ck_assert_uint_eq(s->state, MX_SPAN_MIXED);
+	free_ = s->mixed->free_;
+	for (size_t i = 50; i < 100; i += 10)
+		put(b, smalls[i]);
+	ck_assert_uint_eq(s->mixed->free_, free_ + 5);
+	mx_cache_delete(b);
+	ck_assert_uint_eq(s->mixed->free_, free_ + 10);
+	expect_heap();
+}
+END_TEST
+
 START_TEST(test_pool)
 {
 	struct mx_cache *a = new_cache(), *b = new_cache();
@@ -641,6 +900,16 @@ main(void)
 	tcase_add_test(tc, test_used_up_serves);
 	tcase_add_test(tc, test_no_sleep);
 	tcase_add_test(tc, test_asleep);
+	tc = add_case(s, "sparse");
+	tcase_add_test(tc, test_mixed);
+	tcase_add_loop_test(tc, test_not_mixed, 0, 3);
+	tcase_add_test(tc, test_sparse_ends);
+	tcase_add_test(tc, test_mixed_align);
+	tcase_add_test(tc, test_mixed_put);
+	tcase_add_test(tc, test_mixed_ends);
+	tcase_add_test(tc, test_mixed_warm);
+	tcase_add_test(tc, test_mixed_room);
+	tcase_add_test(tc, test_mixed_meanwhile);
 	tc = add_case(s, "life");
 	tcase_add_test(tc, test_pool);
 	tcase_add_test(tc, test_warm);

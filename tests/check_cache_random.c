@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "check_caches.h"
+#include "mixed.h"
 #include "pattern.h"
 
 #define MOST 4000
@@ -23,6 +24,7 @@ static struct mx_cache *caches[CACHES];         /* NULL: no such thread */
 static unsigned classes[4];                     /* of this test, mostly */
 static bool refusing;
 static uint64_t last_id;
+static size_t n_mixed;         /* blocks taken from MIXED spans */
 
 /* Live blocks of the span that begins at a page, by the page's number from the
  * first extent on.  */
@@ -60,7 +62,10 @@ random_take(void)
 	expect(mx_is_aligned((uintptr_t)p, MX_BLOCK_ALIGN));
 	expect(!mx_is_pow2(size) || mx_is_aligned((uintptr_t)p, size));
 	expect(mx_span_is_block(mx_pagemap_get(p), p));
-	expect_eq(mx_pagemap_get(p)->class_, c);
+	if (mx_pagemap_get(p)->state == MX_SPAN_SMALL)
+		expect_eq(mx_pagemap_get(p)->class_, c);
+	else
+		n_mixed++;
 	pattern_fill(p, size, ++last_id);
 	lives[n_lives++] = (struct live){ p, c, i, last_id };
 }
@@ -115,6 +120,25 @@ number(const struct mx_span *s)
 	return (size_t)(s->base - extents[0].from) >> MX_PAGE_SHIFT;
 }
 
+/* What is in use of MIXED span S is live.  */
+static void
+expect_mixed_balance(struct mx_span *s)
+{
+	size_t used = (size_t)(s->mixed->granules - s->mixed->free_) * s->size;
+	bool inside;
+
+	for (size_t i = 0; i < n_lives; i++) {
+		size_t size;
+
+		if (mx_pagemap_get(lives[i].p) != s)
+			continue;
+		size = mx_mixed_size(s, lives[i].p, &inside);
+		expect(size >= mx_class_size(lives[i].class_) && size <= used);
+		used -= size;
+	}
+	expect_eq(used, 0);
+}
+
 /* With everything settled a span is there for its live blocks alone, and all
  * others are on its list or were never carved.  */
 static void
@@ -133,12 +157,17 @@ expect_balance(void)
 	}
 	expect_eq(mx_heap_account.used, pages);
 	for (size_t i = 0; i < n_lives; i++) {
-		const struct mx_span *s = mx_pagemap_get(lives[i].p);
+		struct mx_span *s = mx_pagemap_get(lives[i].p);
 		size_t count = 0;
 
-		expect(s->owner == NULL && !mx_span_is_current(s));
 		if (in_span[number(s)] == 0)
 			continue;
+		if (s->state == MX_SPAN_MIXED) {
+			expect_mixed_balance(s);
+			in_span[number(s)] = 0;
+			continue;
+		}
+		expect(s->owner == NULL && !mx_span_is_current(s));
 		expect_eq(mx_span_get_left(s), in_span[number(s)]);
 		for (struct mx_block *b = s->local; b != MX_BLOCK_END; b = b->next) {
 			expect(mx_span_is_block(s, b));
@@ -208,11 +237,19 @@ random_life(size_t steps, size_t most_lives)
 	give_all_back();
 }
 
+static void
+mix(bool mixes)
+{
+	mx_conf.mixed_min = mixes ? 0 : 64 * MX_GIB;
+	mx_conf.mixed_percent = mixes ? 0 : 100;
+}
+
 START_TEST(test_random)
 {
 	start_on(&kernels[_i % N_KERNELS]);
 	refusing = _i >= N_KERNELS;
 	property_start();
+	mix(property_below(4) > 0);
 	for (int i = 0; i < 4; i++)
 		classes[i] = (unsigned)property_below(MX_CLASS_COUNT);
 	random_life(mx_sys_facts.page < MX_MIB ? 60000 : 10000, MOST);
@@ -227,6 +264,35 @@ START_TEST(test_random_class)
 		classes[i] = (unsigned)_i;
 	random_life(30000, mx_min(MOST, 4 * MX_MIB /
 	    mx_class_size((unsigned)_i)));
+}
+END_TEST
+
+/* Many small blocks, of which few stay, and then larger ones, over and over: most of
+ * what is sparse becomes MIXED, of any class that can.  */
+START_TEST(test_random_mixed)
+{
+	property_start();
+	mix(true);
+	for (int i = 0; i < 3; i++)
+		caches[i] = new_cache();
+	for (int round = 0; round < 30; round++) {
+		unsigned small = (unsigned)property_below(12);
+
+		for (int i = 0; i < 4; i++)
+			classes[i] = small;
+		while (n_lives < MOST)
+			random_step(MOST * 100);
+		while (n_lives > MOST / 10)
+			random_put();
+		for (int i = 0; i < 4; i++)
+			classes[i] = small + 4 +
+			    (unsigned)property_below(16);
+		for (property_steps(2000))
+			random_step(MOST / 2);
+	}
+	/* An emulator takes too few steps for that.  */
+	expect(n_mixed > 100 || PROPERTY_SLOW > 4);
+	give_all_back();
 }
 END_TEST
 
@@ -283,6 +349,7 @@ main(void)
 
 	tcase_add_loop_test(tc, test_random, 0, 2 * N_KERNELS);
 	tcase_add_loop_test(tc, test_random_class, 0, MX_CLASS_COUNT);
+	tcase_add_loop_test(tc, test_random_mixed, 0, 8);
 	tc = add_case(s, "refused");
 	tcase_add_loop_test(tc, test_refuse_nth, 0, 2 * MOST_CALLS);
 	return run(s);

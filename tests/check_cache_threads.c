@@ -133,6 +133,8 @@ begin(const struct kernel *k)
 {
 	start_on(k);
 	mx_process_start();
+	/* Sparse spans are to be found in a small heap, too.  */
+	mx_conf.mixed_min = mx_conf.mixed_percent = 0;
 }
 
 /* Everyone puts a block somewhere and frees what was there.  */

@@ -25,8 +25,10 @@ put(struct mx_cache *cache, void *p)
 {
 	struct mx_span *s = mx_pagemap_get(p);
 
-	expect(s != NULL && s->state == MX_SPAN_SMALL);
-	if (mx_load(&s->owner, RELAXED) != cache)
+	expect(s != NULL && mx_span_is_small(s));
+	if (s->state == MX_SPAN_MIXED)
+		mx_cache_put_mixed(cache, s, p);
+	else if (mx_load(&s->owner, RELAXED) != cache)
 		mx_cache_put_remote(cache, s, p);
 	else if (mx_span_push(s, p, cache->key) == MX_SPAN_LAST)
 		mx_cache_event(cache, s);

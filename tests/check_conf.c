@@ -24,6 +24,8 @@ static const struct number {
 	{ "dirty_percent", &mx_conf.dirty_percent, 300, 0, 1000, false },
 	{ "decay_ms", &mx_conf.decay_ms, 1000, 0, 3600000, false },
 	{ "huge_min", &mx_conf.huge_min, 16 * MX_MIB, 0, 64 * MX_GIB, true },
+	{ "mixed_min", &mx_conf.mixed_min, 16 * MX_MIB, 0, 64 * MX_GIB, true },
+	{ "mixed_percent", &mx_conf.mixed_percent, 12, 0, 100, false },
 	{ "guard_rate", &mx_conf.guard_rate, 0, 0, 1000000000, false }
 };
 

@@ -87,6 +87,33 @@ count_really_ready(const char *v, size_t pages)
 	return n;
 }
 
+/* No inner granule without one before it, nothing in use beyond the last.  */
+static inline void
+expect_mixed(const struct mx_span *s)
+{
+	struct mx_mixed *m = s->mixed;
+	uint32_t free_ = 0, run = 0, longest = 0;
+
+	expect(m->span == s && s->owner == NULL && s->home == NULL);
+	expect(s->local == MX_BLOCK_END && m->granules == s->blocks);
+	for (uint32_t i = 0; i < m->words * MX_SPAN_WORD; i++) {
+		bool used = mx_span_bit(mx_span_used(m), i);
+		bool inner = mx_span_bit(mx_span_inner(m), i);
+
+		expect(!used || i < m->granules);
+		expect(!inner || (used && i > 0 &&
+		    mx_span_bit(mx_span_used(m), i - 1)));
+		run = used || i >= m->granules ? 0 : run + 1;
+		longest = mx_max(longest, run);
+		free_ += i < m->granules && !used;
+	}
+	expect_eq(m->free_, free_);
+	expect(free_ < m->granules);
+	/* Its longest run is known, and it can be found.  */
+	expect_eq(m->room, (size_t)longest * s->size);
+	expect_eq(m->list, longest == 0 ? 24 : mx_log2(m->room));
+}
+
 static inline void
 expect_run(const struct mx_span *s, char *v, bool after_free)
 {
@@ -109,6 +136,9 @@ expect_run(const struct mx_span *s, char *v, bool after_free)
 		walked.dirty += ready;
 		walked.free_runs++;
 		break;
+	case MX_SPAN_MIXED:
+		expect_mixed(s);
+		/* fall through */
 	case MX_SPAN_SMALL:
 	case MX_SPAN_LARGE:
 		expect_eq(ready, s->pages);
@@ -122,7 +152,7 @@ expect_run(const struct mx_span *s, char *v, bool after_free)
 	}
 	for (size_t i = 1; i < s->pages; i++)
 		expect(mx_pagemap_get(v + (i << MX_PAGE_SHIFT)) ==
-		    (s->state == MX_SPAN_SMALL ? s : &mx_pagemap_none));
+		    (mx_span_is_small(s) ? s : &mx_pagemap_none));
 }
 
 /* Runs cover the memory without a gap, free neighbours are one, but for a run that

@@ -90,6 +90,7 @@ span_of(const char *a)
 /* Blocks by class, large blocks, and bytes, as the reader counts them.  */
 static struct {
 	size_t blocks[MX_CLASS_COUNT];
+	size_t mixed;           /* of any class, in mixed spans */
 	size_t large, large_bytes;
 	size_t used, free_, dirty, ready;
 } seen;
@@ -102,6 +103,10 @@ take_list(const char *b, unsigned c)
 		const char *s = span_of(b);
 
 		expect(s != root->none);
+		if (s[root->span_state] == 6) {
+			seen.mixed--;
+			continue;
+		}
 		expect((unsigned char)s[root->span_class] == c);
 		seen.blocks[c]--;
 	}
@@ -122,6 +127,27 @@ read_small(const char *s)
 	if (half(s + root->span_bias) != 0)
 		expect((uint32_t)(half(s + root->span_left) +
 		    half(s + root->span_bias)) <= half(s + root->span_carved));
+}
+
+static bool
+bit(const char *words, size_t i)
+{
+	size_t n = 8 * root->pointer_size;
+
+	return word(words + i / n * root->pointer_size) >> i % n & 1;
+}
+
+static void
+read_mixed(const char *s)
+{
+	const char *m = pointer(s + root->span_mixed);
+	const char *used = m + root->mixed_bits;
+	const char *inner = used + (size_t)half(m + root->mixed_words) *
+	    root->pointer_size;
+
+	expect(pointer(s + root->span_owner) == NULL);
+	for (size_t i = 0; i < half(s + root->span_blocks); i++)
+		seen.mixed += bit(used, i) && !bit(inner, i);
 }
 
 static size_t
@@ -165,6 +191,11 @@ read_run(const char *v)
 		expect(span_of(v) == root->none);
 		seen.free_ += pages;
 		seen.dirty += half(s + root->span_dirty);
+		break;
+	case 6:
+		expect(span_of(v + (pages << root->page_shift) - 1) == s);
+		read_mixed(s);
+		seen.used += pages;
 		break;
 	default:
 		ck_abort_msg("state %d", s[root->span_state]);
@@ -235,7 +266,7 @@ setup_root(void)
 START_TEST(test_head)
 {
 	ck_assert_mem_eq(root->magic, "MEMAIX\r\n", 8);
-	ck_assert_uint_eq(root->version, 4);
+	ck_assert_uint_eq(root->version, 5);
 	ck_assert_uint_eq(root->size, sizeof *root);
 	ck_assert_uint_eq(root->pointer_size, sizeof(void *));
 	ck_assert_str_eq(root->library, MEMAIX_VERSION);
@@ -313,6 +344,27 @@ START_TEST(test_on_the_way)
 }
 END_TEST
 
+/* Sparse spans that serve another class.  */
+START_TEST(test_mixed)
+{
+	static void *p[5000];
+	unsigned c = mx_class_of(128);
+
+	mx_conf.mixed_min = mx_conf.mixed_percent = 0;
+	for (int i = 0; i < 5000; i++)
+		p[i] = mx_malloc(128);
+	for (int i = 0; i < 5000; i++)
+		if (i % 10 != 0)
+			mx_free(p[i]);
+	for (int i = 0; i < 1000; i++)
+		(void)mx_malloc(384);
+	read_all(1);
+	ck_assert_uint_gt(seen.mixed, 800);
+	ck_assert_uint_eq(seen.mixed + seen.blocks[c] +
+	    seen.blocks[mx_class_of(384)], 1500);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -326,5 +378,6 @@ main(void)
 	tcase_add_test(tc, test_empty);
 	tcase_add_loop_test(tc, test_count, 0, 5);
 	tcase_add_test(tc, test_on_the_way);
+	tcase_add_test(tc, test_mixed);
 	return run(s);
 }

@@ -84,6 +84,34 @@ START_TEST(test_small)
 }
 END_TEST
 
+/* A sparse span that serves two classes counts what is in use of both.  */
+START_TEST(test_mixed)
+{
+	static char *p[4096];
+	size_t live = 0;
+
+	mx_conf.mixed_min = mx_conf.mixed_percent = 0;
+	for (int i = 0; i < 4096; i++)
+		p[i] = mx_malloc(128);
+	for (int i = 0; i < 4096; i++)
+		if (i % 10 != 0)
+			mx_free(p[i]);
+		else
+			live += 128;
+	for (int i = 0; i < 700; i++)
+		live += mx_usable_size(mx_malloc(384));
+	read_stats();
+	ck_assert_uint_eq(st.live_small, live);
+	mx_cache_flush(mx_cache_self);
+	read_stats();
+	ck_assert_uint_eq(st.live_small, live);
+	ck_assert_uint_eq(st.caches, 0);
+	/* 512 blocks of 128 bytes in a span, 170 of 384: eight spans, and two of
+	 * the larger class instead of five.  */
+	ck_assert_uint_le(st.spans, 10);
+}
+END_TEST
+
 START_TEST(test_large)
 {
 	void *p, *q;
@@ -374,6 +402,7 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(s, tc);
 	tcase_add_loop_test(tc, test_small, 0, MX_CLASS_COUNT);
+	tcase_add_test(tc, test_mixed);
 	tcase_add_test(tc, test_untouched);
 	tcase_add_test(tc, test_freed_by_other);
 	tcase_add_test(tc, test_after_the_end);

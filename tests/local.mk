@@ -91,6 +91,7 @@ unit_tests = \
 	%D%/check_heap \
 	%D%/check_heap_bound \
 	%D%/check_heap_random \
+	%D%/check_mixed \
 	%D%/check_central \
 	%D%/check_cache \
 	%D%/check_cache_remote \

@@ -70,6 +70,9 @@ found 2 "an inbox that is read and then emptied"
 found 3 "an inbox that stays open at the end"
 found 4 "a chain for a span that got an owner meanwhile"
 found 5 "a span that is adopted though it has an owner"
+found 6 "a chain for a span that became mixed meanwhile"
+found 7 "a span that is adopted though it is mixed"
+found 8 "a mixed span that ends before it has quite begun"
 case ${MEMAIX_TEST_LONG:-0} in
 0|'') ;;
 *)	depth=30000000

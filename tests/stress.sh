@@ -41,9 +41,9 @@ yes survive/forks fork-threads atfork-late-allocates'
 
 options=',
 ,secure:true
-,dirty_min:0,dirty_percent:0,decay_ms:0
+,dirty_min:0,dirty_percent:0,decay_ms:0,mixed_min:0,mixed_percent:0
 ,guard_rate:20
-,arena:4M,move:false,background_thread:true,decay_ms:20
+,arena:4M,move:false,background_thread:true,decay_ms:20,mixed_min:0
 ,secure:true,guard_rate:7,dirty_min:0,dirty_percent:0'
 
 # Every process that ended by exit left a file: live + ... = ready.

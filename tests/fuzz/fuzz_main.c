@@ -290,8 +290,8 @@ check_stats(void)
 		if (s->p != NULL && mx_guard_holds(s->p))
 			live += s->n;
 		else if (span != NULL)
-			live += span->state == MX_SPAN_SMALL ? span->size :
-			    mx_max(s->n, 1);
+			live += span->state == MX_SPAN_LARGE ?
+			    mx_max(s->n, 1) : mx_usable_size(s->p);
 	}
 	must(st.live == live || mx_conf.secure);
 }
@@ -510,6 +510,8 @@ begin(void)
 	mx_conf.move = input[1] >> 2 & 1;
 	mx_conf.huge = input[1] >> 3 & 1;
 	mx_conf.huge_min = 0;
+	mx_conf.mixed_min = input[1] >> 5 & 1 ? 0 : 64 * MX_GIB;
+	mx_conf.mixed_percent = 0;
 	reports = input[1] >> 4 & 1;
 	mx_conf.on_misuse = reports ? MX_CONF_REPORT : MX_CONF_ABORT;
 	mx_conf.arena = MX_MIB << input[2] % 11;

@@ -53,6 +53,8 @@ byte home = NONE;
 bool listed;
 byte list;                      /* a bit for each block */
 bool given = true;              /* the heap has it */
+bool mixed;                     /* MX_SPAN_MIXED; `list' is its granules then */
+bool listing;                   /* somebody holds mixed.c's list lock */
 byte editors;                   /* to be asserted: of the list, at this moment */
 
 bool lock;                      /* struct central's */
@@ -100,7 +102,7 @@ inline take_from_list(b)
 inline give_to_heap()
 {
 	d_step {
-		assert(!given && list == ALL && !listed && editors == 0);
+		assert(!given && !mixed && list == ALL && !listed && editors == 0);
 		given = true
 	}
 }
@@ -111,6 +113,7 @@ inline central_push(b)
 	acquire();
 	if
 	:: WRONG != 4 && owner != NONE -> release(); ok = false
+	:: WRONG != 6 && owner == NONE && mixed -> release(); ok = false
 	:: else ->
 		ok = true;
 		put_in_list(b);
@@ -121,6 +124,65 @@ inline central_push(b)
 			give_to_heap()
 		:: else -> listed = true; release()
 		fi
+	fi
+}
+
+/* mx_mixed_begin: the owner's, in this order, and under the lock of the lists.  */
+inline mix()
+{
+	d_step {
+		assert(owner == c && editors == 0 && !listing);
+		listing = true;
+		home = NONE;
+		mixed = true
+	}
+	d_step {
+		owner = NONE;
+		listing = false
+	}
+}
+
+/* What is done under the lock of a MIXED span's bits is one step: that nobody is about
+ * the list by other ways is asserted.  mx_mixed_take: some go to the cache's list.  */
+inline mixed_take(b)
+{
+	d_step {
+		assert(editors == 0);
+		b = 0;
+		do
+		:: b == BLOCKS || (list & (1 << b)) != 0 -> break
+		:: else -> b++
+		od;
+		if
+		:: b < BLOCKS ->
+			list = list & ~(1 << b);
+			where[b] = KEPT + c
+		:: else
+		fi
+	}
+}
+
+/* mx_mixed_give and look_again  */
+inline mixed_give(b)
+{
+	d_step {
+		assert(mixed && editors == 0 && (list & (1 << b)) == 0);
+		list = list | (1 << b);
+		where[b] = LIST;
+		ok = list == ALL
+	}
+	if
+	:: ok ->
+		atomic {
+			WRONG == 8 || !listing ->
+			ok = mixed && list == ALL;
+			mixed = mixed && !ok
+		}
+		if
+		:: ok -> give_to_heap()
+		:: else
+		fi
+	:: else
 	fi
 }
 
@@ -153,10 +215,14 @@ inline send(b)
 	:: to = owner;
 		if
 		:: to == NONE ->
-			central_push(b);
 			if
-			:: ok -> break
-			:: else
+			:: mixed -> mixed_give(b); break
+			:: else ->
+				central_push(b);
+				if
+				:: ok -> break
+				:: else
+				fi
 			fi
 		:: to == c -> push_own(b); break
 		:: else ->
@@ -213,7 +279,7 @@ inline drain(with)
 inline adopt()
 {
 	acquire();
-	ok = WRONG == 5 || owner == NONE;
+	ok = WRONG == 5 || (owner == NONE && (WRONG == 7 || !mixed));
 	if
 	:: ok -> listed = false; owner = c
 	:: else
@@ -221,10 +287,20 @@ inline adopt()
 	release()
 }
 
-/* mx_cache_put_remote and mx_free's hit path, of block b  */
+/* mx_cache_put_remote and mx_free's hit path, of block b: whether it is MIXED they see
+ * first, or not in time.  */
 inline put(b)
 {
 	to = owner;
+	if
+	:: mixed -> mixed_give(b)
+	:: true -> put_small(b)
+	fi;
+	to = 0
+}
+
+inline put_small(b)
+{
 	if
 	:: to == NONE -> to = home
 	:: else
@@ -245,8 +321,7 @@ inline put(b)
 		:: d_step { true -> where[b] = KEPT + c }
 		:: send(b)
 		fi
-	fi;
-	to = 0
+	fi
 }
 
 /* mx_cache_refill, after the inbox  */
@@ -254,6 +329,8 @@ inline refill(b)
 {
 	if
 	:: owner == c && !given && list != 0 -> take_from_list(b)
+	:: owner == c && !given && list != ALL -> mix()
+	:: atomic { mixed -> mixed_take(b) }
 	:: owner == c && !given && list == 0 ->
 		/* use_up and, some time later, mx_central_give_full: no lock.  */
 		home = c;
