@@ -832,6 +832,7 @@ mx_cache_align(struct mx_cache *cache, unsigned c)
 	if (cache->aligned[c] || cache == &mx_cache_shared)
 		return;
 	cache->aligned[c] = true;
+	cache->borrowed[c] = false;
 	for (b = cache->span[c]->local; b != MX_BLOCK_END && (!MX_CHECKS ||
 	    mx_block_is_free(b, cache->key)); b = next) {
 		struct mx_span *s = mx_pagemap_get(b);
@@ -1074,13 +1075,13 @@ mx_cache_put_remote(struct mx_cache *cache, struct mx_span *s, void *p)
 }
 
 /* The class that blocks of SIZE bytes serve, in granules of class G; MX_CLASS_COUNT:
- * none.  */
+ * none.  0 bytes are no block.  */
 static unsigned
 class_of_mixed(size_t size, unsigned g)
 {
 	unsigned c;
 
-	if (size > MX_CLASS_MAX)
+	if (size == 0 || size > MX_CLASS_MAX)
 		return MX_CLASS_COUNT;
 	c = mx_class_of(size);
 	if (mx_class_size(c) > size)

@@ -307,15 +307,16 @@ fits(unsigned g, unsigned c)
 uint32_t
 mx_mixed_fitting(unsigned c)
 {
-	static uint32_t known[MX_CLASS_COUNT];  /* atomic; all threads find the same */
+	/* atomic; all threads find the same.  0: not known, so the bits turned.  */
+	static uint32_t known[MX_CLASS_COUNT];
 	uint32_t bits = mx_load(&known[c], RELAXED);
 
 	if (MX_UNLIKELY(bits == 0)) {
 		for (unsigned g = 0; g < CLASSES; g++)
-			bits |= (uint32_t)fits(g, c) << g;
+			bits |= (uint32_t)!fits(g, c) << g;
 		mx_store(&known[c], bits, RELAXED);
 	}
-	return bits;
+	return ~bits;
 }
 
 bool

@@ -502,8 +502,10 @@ END_TEST
 START_TEST(test_mixed_align)
 {
 	struct mx_cache *cache = make_sparse(6, 10);
+	char *mixed;
 
 	ck_assert_uint_eq(count_mixed(cache, 10), 6);
+	mixed = take(cache, LARGER);
 	mx_cache_align(cache, LARGER);
 	expect_heap();
 	for (int i = 0; i < 600; i++) {
@@ -512,6 +514,12 @@ START_TEST(test_mixed_align)
 		expect(mx_is_aligned((uintptr_t)p, 128));
 		expect(mx_pagemap_get(p)->state == MX_SPAN_SMALL);
 	}
+	/* Nor does one that is freed stay on the list.  */
+	while (cache->span[LARGER]->local != MX_BLOCK_END)
+		(void)take(cache, LARGER);
+	put(cache, mixed);
+	ck_assert_ptr_eq(cache->span[LARGER]->local, MX_BLOCK_END);
+	expect_heap();
 }
 END_TEST
 
@@ -547,6 +555,10 @@ START_TEST(test_mixed_put)
 		}
 	for (int i = 50; i < 99; i++)
 		put(cache, p[i]);
+	text_divert();
+	put(cache, p[98]);
+	text_restore();
+	ck_assert_ptr_nonnull(strstr(text, "M001 free("));
 	ck_assert_uint_le(count_list(cache->span[LARGER]->local), 8);
 	expect_heap();
 }
