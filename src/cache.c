@@ -808,18 +808,19 @@ static bool
 borrow(struct mx_cache *cache, unsigned c)
 {
 	struct mx_span *s = cache->span[c];
-	uint32_t fit = mx_mixed_fitting(c);
+	uint32_t fit;
 
-	if (fit == 0 || s == &mx_cache_no_span || cache->aligned[c] ||
-	    cache->partial[c].first != NULL || cache == &mx_cache_shared)
+	if (cache->partial[c].first != NULL || s == &mx_cache_no_span ||
+	    cache->aligned[c] || cache == &mx_cache_shared)
 		return false;
-	s->local = mx_mixed_take(c);
+	fit = mx_mixed_fitting(c);
+	s->local = mx_mixed_take(c, fit);
 	/* One that serves its own class does that better as it is.  */
 	fit &= ~(uint32_t)((uint64_t)1 << c);
 	for (int n = 0; s->local == MX_BLOCK_END && n < SPARSE_LOOKS &&
 	    (cache->sparse_classes & fit) != 0 && is_sparse() &&
 	    mix_sparse(cache, c, fit); n++)
-		s->local = mx_mixed_take(c);
+		s->local = mx_mixed_take(c, fit);
 	cache->borrowed[c] |= s->local != MX_BLOCK_END;
 	return s->local != MX_BLOCK_END;
 }

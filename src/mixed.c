@@ -418,13 +418,12 @@ some_room(unsigned g, size_t want)
 }
 
 struct mx_block *
-mx_mixed_take(unsigned c)
+mx_mixed_take(unsigned c, uint32_t fit)
 {
 	struct mx_block *head = MX_BLOCK_END;
 	size_t want = mx_class_size(c);
 	/* A racy look: what comes a moment later is found next time.  */
-	uint32_t classes = mx_mixed_fitting(c) &
-	    mx_load(&filled_classes, RELAXED);
+	uint32_t classes = fit & mx_load(&filled_classes, RELAXED);
 	size_t most = BATCH;
 	int looks = LOOKS;
 

@@ -33,9 +33,10 @@ uint32_t mx_mixed_fitting(unsigned c);
  * its list is damaged.  */
 bool mx_mixed_begin(struct mx_span *s, unsigned c);
 
-/* Blocks of class C for the caller's list, of which the last links to MX_BLOCK_END;
- * MX_BLOCK_END: there is no room that a short look finds.  */
-struct mx_block *mx_mixed_take(unsigned c);
+/* Blocks of class C, in granules of the classes that FIT it, for the caller's list, of
+ * which the last links to MX_BLOCK_END; MX_BLOCK_END: there is no room that a short look
+ * finds.  */
+struct mx_block *mx_mixed_take(unsigned c, uint32_t fit);
 
 /* Free P, an address in MIXED span S, or tell what is wrong with it.  Any thread.  */
 void mx_mixed_give(struct mx_span *s, void *p);

@@ -67,6 +67,12 @@ size_of(struct mx_span *s, const void *p)
 	return mx_mixed_size(s, p, &inside);
 }
 
+static struct mx_block *
+take(unsigned c)
+{
+	return mx_mixed_take(c, mx_mixed_fitting(c));
+}
+
 static bool
 fits(unsigned g, unsigned c)
 {
@@ -110,7 +116,7 @@ START_TEST(test_take_all)
 	struct mx_block *b;
 
 	ck_assert(fits(SMALL, LARGER));
-	while ((b = mx_mixed_take(LARGER)) != MX_BLOCK_END)
+	while ((b = take(LARGER)) != MX_BLOCK_END)
 		for (; b != MX_BLOCK_END; b = b->next, n++) {
 			ck_assert(mx_block_is_free(b, mx_block_key));
 			size = size_of(s, b);
@@ -120,7 +126,7 @@ START_TEST(test_take_all)
 		}
 	/* One granule is in use, seven are left at the end or before it.  */
 	ck_assert_uint_ge(n, (s->blocks - 1) / 8 - 1);
-	ck_assert_ptr_eq(mx_mixed_take(LARGER), MX_BLOCK_END);
+	ck_assert_ptr_eq(take(LARGER), MX_BLOCK_END);
 	expect_heap();
 }
 END_TEST
@@ -142,8 +148,8 @@ START_TEST(test_no_room)
 	ck_assert(!mx_mixed_begin(s, LARGER));
 	ck_assert_ptr_eq(s->owner, &a);
 	ck_assert(mx_mixed_begin(s, LARGER - 1));
-	ck_assert_ptr_eq(mx_mixed_take(LARGER), MX_BLOCK_END);
-	ck_assert_ptr_ne(mx_mixed_take(LARGER - 1), MX_BLOCK_END);
+	ck_assert_ptr_eq(take(LARGER), MX_BLOCK_END);
+	ck_assert_ptr_ne(take(LARGER - 1), MX_BLOCK_END);
 }
 END_TEST
 
@@ -154,10 +160,10 @@ START_TEST(test_join)
 	struct mx_block *b;
 
 	/* The tail was never carved: fill it.  */
-	while ((b = mx_mixed_take(LARGER)) != MX_BLOCK_END)
+	while ((b = take(LARGER)) != MX_BLOCK_END)
 		continue;
 	mx_mixed_give(s, block(s, 80));
-	b = mx_mixed_take(LARGER);
+	b = take(LARGER);
 	ck_assert_ptr_eq(b, block(s, 73));
 	ck_assert_ptr_eq(b->next, MX_BLOCK_END);
 	mx_mixed_give(s, b);
@@ -244,7 +250,7 @@ START_TEST(test_damaged)
 	ck_assert(!mx_mixed_begin(s, SMALL));
 	ck_assert_uint_eq(s->state, MX_SPAN_SMALL);
 	ck_assert_ptr_eq(s->owner, &a);
-	ck_assert_ptr_eq(mx_mixed_take(SMALL), MX_BLOCK_END);
+	ck_assert_ptr_eq(take(SMALL), MX_BLOCK_END);
 }
 END_TEST
 
@@ -267,7 +273,7 @@ END_TEST
 START_TEST(test_misuse)
 {
 	struct mx_span *s = make_mixed(SMALL, 100, 10);
-	struct mx_block *b = mx_mixed_take(LARGER);
+	struct mx_block *b = take(LARGER);
 
 	mx_conf.on_misuse = MX_CONF_REPORT;
 	text_divert();
@@ -319,7 +325,7 @@ START_TEST(test_locks)
 	mx_mixed_unlock_all();
 	mx_mixed_lock_all();
 	mx_mixed_lock_init_all();
-	ck_assert_ptr_ne(mx_mixed_take(LARGER), MX_BLOCK_END);
+	ck_assert_ptr_ne(take(LARGER), MX_BLOCK_END);
 	mx_mixed_give(s, s->base);
 }
 END_TEST
@@ -373,7 +379,7 @@ random_take(void)
 	size_t size = mx_class_size(c);
 	struct mx_block *next;
 
-	for (struct mx_block *b = mx_mixed_take(c); b != MX_BLOCK_END; b = next) {
+	for (struct mx_block *b = take(c); b != MX_BLOCK_END; b = next) {
 		struct mx_span *s = mx_pagemap_get(b);
 
 		next = b->next;
