@@ -8,6 +8,7 @@
 #include "check_caches.h"
 #include "fault.h"
 #include "heap.h"
+#include "mixed.h"
 
 static char text[1000];
 
@@ -97,6 +98,24 @@ START_TEST(test_guards)
 }
 END_TEST
 
+START_TEST(test_mixed)
+{
+	unsigned small = mx_class_of(48), larger = mx_class_of(384);
+	struct mx_span *s = mx_heap_take_small(small);
+	const struct mx_block *b;
+
+	mx_span_set_carved(s, 10);
+	mx_span_set_out(s, mx_span_all_out(s), 10);
+	memset(s->base, 0, 10 * 48);
+	ck_assert(mx_mixed_begin(s, small));
+	says(s->base + 50, "byte 2 of a block of 48, in use, of the mixed span");
+	says(s->base + 10 * 48, "byte 0 of a block of 48, free, of the mixed");
+	b = mx_mixed_take(larger, mx_mixed_fitting(larger));
+	ck_assert_ptr_ne(b, MX_BLOCK_END);
+	says((const char *)b + 100, "byte 100 of a block of 384, in use, of");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -106,5 +125,6 @@ main(void)
 	tcase_add_test(tc, test_outside);
 	tcase_add_test(tc, test_blocks);
 	tcase_add_test(tc, test_guards);
+	tcase_add_test(tc, test_mixed);
 	return run(s);
 }
