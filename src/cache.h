@@ -84,6 +84,7 @@ struct mx_cache {
 	 * multiple of 16.  */
 	bool borrowed[MX_CLASS_COUNT];
 	bool aligned[MX_CLASS_COUNT];
+	uint8_t unwanted[MX_CLASS_COUNT];       /* mx_cache_put_mixed */
 
 	/* So many blocks of a span travel together: const.  */
 	uint8_t chain_most[MX_CLASS_COUNT];

@@ -564,6 +564,24 @@ START_TEST(test_mixed_put)
 }
 END_TEST
 
+/* A program that only frees keeps none of them on a list.  */
+START_TEST(test_mixed_unwanted)
+{
+	struct mx_cache *cache = make_sparse(6, 10);
+	char *p[400];
+
+	for (int i = 0; i < 400; i++)
+		p[i] = take(cache, LARGER);
+	for (int i = 0; i < 400; i++)
+		put(cache, p[i]);
+	ck_assert(!cache->borrowed[LARGER]);
+	for (struct mx_block *b = cache->span[LARGER]->local; b != MX_BLOCK_END;
+	    b = b->next)
+		ck_assert_uint_eq(mx_pagemap_get(b)->state, MX_SPAN_SMALL);
+	expect_heap();
+}
+END_TEST
+
 /* A thread that ends leaves nothing of them, and one that frees the small blocks of
  * another's needs no owner.  */
 START_TEST(test_mixed_ends)
@@ -918,6 +936,7 @@ main(void)
 	tcase_add_test(tc, test_sparse_ends);
 	tcase_add_test(tc, test_mixed_align);
 	tcase_add_test(tc, test_mixed_put);
+	tcase_add_test(tc, test_mixed_unwanted);
 	tcase_add_test(tc, test_mixed_ends);
 	tcase_add_test(tc, test_mixed_warm);
 	tcase_add_test(tc, test_mixed_room);
