@@ -344,12 +344,12 @@ send_chain(struct mx_cache *cache, struct mx_span *s, struct mx_block *head,
 	for (;;) {
 		struct mx_cache *owner = mx_load(&s->owner, ACQUIRE);
 
-		if (owner == NULL && mx_load(&s->state, RELAXED) ==
-		    MX_SPAN_MIXED) {
-			mx_mixed_give_chain(s, head, mx_span_count(out));
-			return;
-		}
 		if (owner == NULL) {
+			if (mx_load(&s->state, RELAXED) == MX_SPAN_MIXED) {
+				mx_mixed_give_chain(s, head,
+				    mx_span_count(out));
+				return;
+			}
 			if (mx_central_push(s, head, tail, out))
 				return;
 		} else if (owner == cache) {
@@ -582,7 +582,7 @@ static size_t sparse_bytes;
 static void
 unmark_sparse(struct mx_cache *cache, struct mx_span *s)
 {
-	struct mx_cache_sparse *q;
+	struct mx_span_queue *q;
 
 	if (!s->sparse)
 		return;
@@ -604,7 +604,7 @@ unmark_sparse(struct mx_cache *cache, struct mx_span *s)
 static void
 mark_sparse(struct mx_cache *cache, struct mx_span *s)
 {
-	struct mx_cache_sparse *q;
+	struct mx_span_queue *q;
 
 	if (s->sparse || s->class_ >= MX_CACHE_SPARSE ||
 	    s->blocks > MX_MIXED_MAX || mx_conf.secure ||
@@ -779,27 +779,6 @@ next_span(struct mx_cache *cache, unsigned c)
 
 /* ---- blocks of sparse spans ---- */
 
-/* Of the sparse spans whose blocks FIT the oldest with the smallest becomes MIXED, or is
- * no longer taken for sparse, since it has no room for a block of C.  False: there is
- * none.  */
-static bool
-mix_sparse(struct mx_cache *cache, unsigned c, uint32_t fit)
-{
-	struct mx_span *s;
-	struct mx_span_queue *q;
-
-	fit &= cache->sparse_classes;
-	if (fit == 0)
-		return false;
-	s = cache->sparse[__builtin_ctz(fit)].first;
-	q = &cache->partial[s->class_];
-	unmark_sparse(cache, s);
-	mx_span_unlink(q, s);
-	if (!mx_mixed_begin(s, c))
-		mx_span_append(q, s);
-	return true;
-}
-
 /* Is there so much memory, and so much of it in sparse spans, that they are better used
  * than left?  A free takes 35 instructions, and of a block of a MIXED span 150.  */
 static bool
@@ -809,6 +788,27 @@ is_sparse(void)
 
 	return all >= mx_conf.mixed_min && mx_load(&sparse_bytes, RELAXED) >=
 	    all / 100 * mx_conf.mixed_percent;
+}
+
+/* Of the sparse spans whose blocks FIT the oldest with the smallest becomes MIXED, or is
+ * no longer taken for sparse, since it has no room for a block of C.  False: there is
+ * none, or they better stay as they are.  */
+static bool
+mix_sparse(struct mx_cache *cache, unsigned c, uint32_t fit)
+{
+	struct mx_span *s;
+	struct mx_span_queue *q;
+
+	fit &= cache->sparse_classes;
+	if (fit == 0 || !is_sparse())
+		return false;
+	s = cache->sparse[__builtin_ctz(fit)].first;
+	q = &cache->partial[s->class_];
+	unmark_sparse(cache, s);
+	mx_span_unlink(q, s);
+	if (!mx_mixed_begin(s, c))
+		mx_span_append(q, s);
+	return true;
 }
 
 /* Blocks of MIXED spans become the list of C, which is empty.  It has a current span,
@@ -827,7 +827,6 @@ borrow(struct mx_cache *cache, unsigned c)
 	/* One that serves its own class does that better as it is.  */
 	fit &= ~(uint32_t)((uint64_t)1 << c);
 	for (int n = 0; s->local == MX_BLOCK_END && n < SPARSE_LOOKS &&
-	    (cache->sparse_classes & fit) != 0 && is_sparse() &&
 	    mix_sparse(cache, c, fit); n++)
 		s->local = mx_mixed_take(c, fit);
 	cache->borrowed[c] |= s->local != MX_BLOCK_END;

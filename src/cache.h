@@ -42,12 +42,8 @@ struct mx_pending {
 	uint64_t out;                   /* of its blocks: their units' sum */
 };
 
-/* Oldest first.  Larger blocks than those of so many classes are no granules.  */
+/* Larger blocks than those of so many classes are no granules.  */
 #define MX_CACHE_SPARSE 32
-struct mx_cache_sparse {
-	struct mx_span *first;
-	struct mx_span *last;
-};
 
 struct mx_cache {
 	/* Hot: the current span by class, whose list malloc takes from.  Never
@@ -63,9 +59,9 @@ struct mx_cache {
 	/* Owned spans with free blocks on their local lists, oldest first.  */
 	struct mx_span_queue partial[MX_CLASS_COUNT];
 
-	/* Those of them of which little is in use, linked by `newer', and a bit for
-	 * each class that has one.  */
-	struct mx_cache_sparse sparse[MX_CACHE_SPARSE];
+	/* Those of them of which little is in use, linked by `older' and
+	 * `newer', and a bit for each class that has one.  */
+	struct mx_span_queue sparse[MX_CACHE_SPARSE];
 	uint32_t sparse_classes;
 
 	/* Owned spans that sleep: few of their blocks came back so far.  */

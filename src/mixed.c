@@ -551,20 +551,15 @@ mx_mixed_size(struct mx_span *s, const void *p, bool *inside)
 {
 	uint32_t i, end;
 	size_t size = 0;
+	int wrong;
 
 	mx_lock(bit_lock(s));
-	switch (find_start(s, p, &i)) {
-	case 0:
+	wrong = find_start(s, p, &i);
+	if (wrong == 0) {
 		end = find_bit(mx_span_inner(s->mixed), i + 1, s->blocks, false);
 		size = (size_t)(end - i) * s->size;
-		*inside = false;
-		break;
-	case MX_MESSAGE_INTERIOR:
-		*inside = true;
-		break;
-	default:
-		*inside = false;
 	}
+	*inside = wrong == MX_MESSAGE_INTERIOR;
 	mx_unlock(bit_lock(s));
 	return size;
 }

@@ -48,7 +48,7 @@ enum mx_span_state {
 	MX_SPAN_FREE,
 	MX_SPAN_FREE_END,
 	MX_SPAN_BUSY,           /* free, but out of the heap's lists for now */
-	MX_SPAN_MIXED
+	MX_SPAN_MIXED           /* was SMALL (mixed.h) */
 };
 
 /* Does a span wait until blocks of it came back?  */

@@ -78,7 +78,7 @@ tally_mixed(struct walk *w, const struct mx_span *s)
 static size_t
 tally_run(struct walk *w, const struct mx_span *s)
 {
-	switch (mx_load(&s->state, RELAXED)) {
+	switch (mx_load(&s->state, ACQUIRE)) {  /* then `mixed' is there */
 	case MX_SPAN_SMALL:
 		tally_small(&w->tally[s->class_], s);
 		return s->pages;
