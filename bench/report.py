@@ -96,6 +96,14 @@ def noise_text(result):
         "within %.0f %%: single ratios closer than that say little." % parts)
 
 
+def copies_text(result):
+    parts = goals.copies(result)
+    return "" if parts is None else (
+        "What goal 2 can say: were the peers copies of memaix, with rounds drawn "
+        "from its own, %.0f benchmarks would be over, and %.0f of %d best or "
+        "within 2 %%." % parts)
+
+
 def load(path):
     with open(path, newline="") as f:
         lines = f.read().splitlines()
@@ -289,7 +297,7 @@ def markdown(result):
         table(*goals.summary(result)))
     reached = goals.goals(result)
     if reached:
-        lines += section("Goals", "", table(
+        lines += section("Goals", copies_text(result), table(
             ["goal", "value", "limit", "reached"], reached))
     lines += section("Where memaix is behind the best peer", "",
                      behind(result))
