@@ -66,7 +66,9 @@ __attribute__((no_sanitize("thread")))
 static void
 tally_mixed(struct walk *w, const struct mx_span *s)
 {
-	size_t free_ = (size_t)mx_load(&s->mixed->free_, RELAXED) * s->size;
+	/* The span may end at this moment, and another have its record.  */
+	size_t free_ = (size_t)mx_min(mx_load(&s->mixed->free_, RELAXED),
+	    s->blocks) * s->size;
 	size_t all = (size_t)s->blocks * s->size;
 
 	w->mixed_spans++;

@@ -454,6 +454,7 @@ START_TEST(test_mixed)
 	struct mx_cache *cache = make_sparse(6, 10);
 	size_t used = mx_heap_account.used;
 
+	mx_conf.mixed_min = 512 * MX_KIB;
 	ck_assert_ptr_nonnull(cache->sparse[CLASS].first);
 	ck_assert_uint_eq(count_mixed(cache, 4), 0);
 	ck_assert_uint_eq(count_mixed(cache, 600), 600);
@@ -479,6 +480,12 @@ START_TEST(test_not_mixed)
 		mx_conf.mixed_min = MX_GIB;
 	if (_i == 2)
 		mx_conf.mixed_percent = 100;
+	/* Six spans are 96 KiB for each of four caches, where 128 are needed.  */
+	if (_i == 3) {
+		mx_conf.mixed_min = 512 * MX_KIB;
+		for (int i = 0; i < 3; i++)
+			(void)new_cache();
+	}
 	ck_assert(_i == 0 ? cache->sparse[CLASS].first == NULL :
 	    cache->sparse[CLASS].first != NULL);
 	ck_assert_uint_eq(count_mixed(cache, 600), 0);
@@ -939,7 +946,7 @@ main(void)
 	tcase_add_test(tc, test_asleep);
 	tc = add_case(s, "sparse");
 	tcase_add_test(tc, test_mixed);
-	tcase_add_loop_test(tc, test_not_mixed, 0, 3);
+	tcase_add_loop_test(tc, test_not_mixed, 0, 4);
 	tcase_add_test(tc, test_sparse_ends);
 	tcase_add_test(tc, test_mixed_align);
 	tcase_add_test(tc, test_mixed_put);

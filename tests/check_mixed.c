@@ -108,6 +108,19 @@ START_TEST(test_begin)
 }
 END_TEST
 
+/* A block freed twice let the count run out while another is in use.  */
+START_TEST(test_begin_twice)
+{
+	struct mx_span *s = make_span(SMALL, 100, 10);
+
+	(void)mx_span_count_down(s, mx_span_get_left(s) * MX_SPAN_ONE + 1);
+	ck_assert_uint_eq(mx_span_get_left(s), 0);
+	ck_assert(!mx_mixed_begin(s, SMALL));
+	ck_assert_uint_eq(s->state, MX_SPAN_SMALL);
+	ck_assert_ptr_eq(s->owner, &a);
+}
+END_TEST
+
 /* What is carved no further is free, too.  */
 START_TEST(test_take_all)
 {
@@ -432,6 +445,7 @@ main(void)
 	TCase *tc = add_case(s, "mixed");
 
 	tcase_add_test(tc, test_begin);
+	tcase_add_test(tc, test_begin_twice);
 	tcase_add_test(tc, test_take_all);
 	tcase_add_test(tc, test_no_room);
 	tcase_add_test(tc, test_join);

@@ -88,7 +88,9 @@ END_TEST
 START_TEST(test_mixed)
 {
 	static char *p[4096];
+	struct mx_span *s;
 	size_t live = 0;
+	uint32_t n;
 
 	mx_conf.mixed_min = mx_conf.mixed_percent = 0;
 	for (int i = 0; i < 4096; i++)
@@ -102,6 +104,14 @@ START_TEST(test_mixed)
 		live += mx_usable_size(mx_malloc(384));
 	read_stats();
 	ck_assert_uint_eq(st.live_small, live);
+	/* Between two looks the record may become that of a span with more.  */
+	s = mx_pagemap_get(p[0]);
+	ck_assert_uint_eq(s->state, MX_SPAN_MIXED);
+	n = s->mixed->free_;
+	s->mixed->free_ = UINT32_MAX;
+	mx_stats_read(&st);
+	ck_assert_uint_lt(st.live_small, live);
+	s->mixed->free_ = n;
 	mx_cache_flush(mx_cache_self);
 	read_stats();
 	ck_assert_uint_eq(st.live_small, live);
@@ -186,10 +196,12 @@ static void *
 outlive(void *arg)
 {
 	void *p[300];
+	void **before = arg;
 
-	(void)arg;
-	mx_free(mx_malloc(1));
+	for (int i = 0; i < 2; i++)
+		before[i] = mx_malloc(128);
 	fake_os_thread_exit();
+	mx_free(before[0]);
 	for (int i = 0; i < 300; i++)
 		p[i] = mx_malloc(128);
 	for (int i = 0; i < 300; i++)
@@ -200,9 +212,13 @@ outlive(void *arg)
 START_TEST(test_after_the_end)
 {
 	pthread_t t;
+	void *before[2];
 
-	ck_assert_int_eq(pthread_create(&t, NULL, outlive, NULL), 0);
+	ck_assert_int_eq(pthread_create(&t, NULL, outlive, before), 0);
 	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	/* Nothing waits where nobody would send it, and keeps its span.  */
+	ck_assert_uint_eq(mx_cache_shared.pending_bytes, 0);
+	mx_free(before[1]);
 	read_stats();
 	ck_assert_uint_eq(st.threads, 1);
 	ck_assert_uint_eq(st.live, 0);
