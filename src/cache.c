@@ -214,6 +214,9 @@ void
 mx_cache_init(void)
 {
 	set_up(&mx_cache_shared);
+	/* Who frees after its thread's end has no more that could join a chain, and
+	 * nobody would send it later: it would keep its span.  */
+	memset(mx_cache_shared.chain_most, 1, sizeof mx_cache_shared.chain_most);
 }
 
 void
@@ -381,8 +384,8 @@ send_pending(struct mx_cache *cache, struct mx_pending *e)
 	send_chain(cache, s, e->head, e->tail, e->out);
 }
 
-MX_COLD void
-mx_cache_send(struct mx_cache *cache)
+MX_COLD static void
+send_all_pending(struct mx_cache *cache)
 {
 	for (size_t i = 0; cache->pending_bytes > 0 && i < MX_CACHE_PENDING; i++)
 		if (cache->pending[i].span != NULL)
@@ -998,7 +1001,7 @@ grown_pending(struct mx_cache *cache, struct mx_pending *e,
 		send_pending(cache, e);
 	else if (MX_UNLIKELY(cache->pending_bytes >=
 	    mx_load(&pending_most, RELAXED)))
-		mx_cache_send(cache);
+		send_all_pending(cache);
 }
 
 /* B begins a chain of S at E, or it was freed twice.  */
@@ -1284,7 +1287,7 @@ mx_cache_flush(struct mx_cache *cache)
 
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
 		flush_list(cache, c);
-	mx_cache_send(cache);
+	send_all_pending(cache);
 	drain_inbox(cache);
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++) {
 		wake_all(cache, c);
@@ -1349,7 +1352,7 @@ keep_warm(struct mx_cache *cache)
 		return false;
 	for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
 		send_others(cache, c);
-	mx_cache_send(cache);
+	send_all_pending(cache);
 	mx_lock(&pool_lock);
 	keeps = warm < WARM_MAX;
 	if (keeps) {

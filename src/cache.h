@@ -253,9 +253,6 @@ struct mx_cache *mx_cache_new(void);
  * next thread; then the cache goes to the pool.  */
 void mx_cache_delete(struct mx_cache *cache);
 
-/* What CACHE freed of others' blocks is kept no longer: it goes on its way.  */
-void mx_cache_send(struct mx_cache *cache);
-
 /* Leave CACHE with nothing.  */
 void mx_cache_flush(struct mx_cache *cache);
 

@@ -231,12 +231,8 @@ mx_process_cache(void)
 void
 mx_process_done(struct mx_cache *cache)
 {
-	if (cache != &mx_cache_shared)
-		return;
-	/* Who frees after its thread's end has no further block that could join
-	 * these, and nobody sends them later: each would keep its span.  */
-	mx_cache_send(cache);
-	mx_unlock(&shared_lock);
+	if (cache == &mx_cache_shared)
+		mx_unlock(&shared_lock);
 }
 
 /* Programs that check their output, such as coreutils, close standard error in
