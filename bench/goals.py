@@ -41,6 +41,11 @@ def behind(result, alloc, column, benches):
     return sorted(found, reverse=True)
 
 
+def far_and_near(ratios):
+    """How many of RATIOS, a list, are behind the best, and how many as good as it."""
+    return sum(r > FAR for r in ratios), sum(r <= NEAR for r in ratios)
+
+
 def idle_percents(result, alloc):
     """(percent of the peak that is resident 1 s after all was freed,
     benchmark), largest first."""
@@ -69,7 +74,7 @@ def summary(result):
             row.append("–" if mean is None else "%.3f%s" % (
                 mean, "" if n == len(part) else " of %d" % n))
         ratios = behind(result, alloc, "score_ns", benches)
-        near = sum(r <= NEAR for r, _, _ in ratios)
+        near = far_and_near([r for r, _, _ in ratios])[1]
         row.append("%d of %d" % (near, len(ratios)))
         for list_of in (ratios, behind(result, alloc, "maxrss_kib", benches)):
             row.append("%.2f %s" % list_of[0][:2] if list_of else "–")
@@ -122,24 +127,22 @@ def copies(result, draws=200):
     if not n or not rounds or min(map(len, rounds)) < 3:
         return None
     rng = random.Random(1)      # the same run, the same report
-    slow, near = [], []
+    counts = []
     for _ in range(draws):
         found = []
         for r in rounds:
             mine, *others = (statistics.median(rng.choices(r, k=len(r)))
                              for _ in range(n + 1))
             found.append(mine / min(others))
-        slow.append(sum(r > FAR for r in found))
-        near.append(sum(r <= NEAR for r in found))
-    return statistics.median(slow), statistics.median(near), len(rounds)
+        counts.append(far_and_near(found))
+    return (*map(statistics.median, zip(*counts)), len(rounds))
 
 
 def bench_goals(result):
     ratios = behind(result, SELF, "score_ns", result.compared())
     if not ratios:
         return
-    slow = sum(r > FAR for r, _, _ in ratios)
-    near = sum(r <= NEAR for r, _, _ in ratios)
+    slow, near = far_and_near([r for r, _, _ in ratios])
     yield ("2. slowest beside the best peer: %s (%s); %d are over" % (
         ratios[0][1], ratios[0][2], slow), "%.2f" % ratios[0][0],
         "%.2f" % FAR, verdict(ratios[0][0], FAR))
