@@ -16,10 +16,8 @@
 
 void *mx_malloc_slow(size_t n);
 
-/* Take what the hit path of free did not: P with S, its span, and P that is in
- * no span.  Two functions, so that the hit path needs no register for S.  */
+/* Take what the hit path of free did not: P, with S, its hint.  */
 void mx_free_slow(void *p, struct mx_span *s);
-void mx_free_stray(void *p);
 
 /* N bytes, aligned to 16, to N itself if that is a power of two up to 1 MiB.
  * N == 0: the smallest block.  NULL and ENOMEM.  */
@@ -40,16 +38,13 @@ mx_malloc(size_t n)
 MX_INLINE void
 mx_free(void *p)
 {
-	uintptr_t entry = mx_pagemap_entry(p);
+	struct mx_span *s = mx_pagemap_hint(p);
 	struct mx_cache *cache = mx_cache_self;
-	struct mx_span *s;
 
-	if (MX_UNLIKELY(entry == 0)) {
-		mx_free_stray(p);
-		return;
-	}
-	s = mx_pagemap_span(entry, p);
-	if (MX_LIKELY(mx_load(&s->owner, RELAXED) == cache)) {
+	/* That the hint may be wrong does not matter: what this thread owns does not
+	 * change under it, and the push looks whether P is a block's start there.  */
+	if (MX_LIKELY(mx_peek(&s->owner) == cache) &&
+	    (MX_HINT_IS_CHECKED || mx_pagemap_is_right(s, p))) {
 		switch (mx_span_push(s, p, cache->key)) {
 		case MX_SPAN_LAST:
 			mx_cache_event(cache, s);
@@ -71,10 +66,11 @@ void mx_free_checked(const char *call, void *p, size_t align, size_t n);
 MX_INLINE void
 mx_free_sized(const char *call, void *p, size_t n)
 {
-	const struct mx_span *s = mx_pagemap_get(p);
+	/* Where the hint is wrong the cold half decides; if the classes are the same
+	 * by chance, nothing is amiss, either.  */
+	const struct mx_span *s = mx_pagemap_hint(p);
 
-	if (MX_LIKELY(s != NULL && n <= MX_CLASS_MAX &&
-	    mx_class_of(n) == s->class_))
+	if (MX_LIKELY(n <= MX_CLASS_MAX && mx_class_of(n) == s->class_))
 		mx_free(p);
 	else
 		mx_free_checked(call, p, 0, n);

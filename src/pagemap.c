@@ -11,6 +11,8 @@
 /* 24 MiB on AIX, where clang writes what is not common into the file, as zeros.  */
 uintptr_t mx_pagemap[MX_SLOT_COUNT] MX_COMMON;
 
+struct mx_hints mx_pagemap_hints MX_COMMON;
+
 /* No cache has this address, so the first compare of a free sends it off.  */
 struct mx_span mx_pagemap_none = {
 	.owner = (struct mx_cache *)(uintptr_t)1,
@@ -54,10 +56,17 @@ void
 mx_pagemap_set(void *v, size_t pages, struct mx_span *s)
 {
 	char *p = v;
+	uintptr_t hint = s == &mx_pagemap_none ? 0 :
+	    (uintptr_t)s - (uintptr_t)&mx_pagemap_hints;
 
-	for (size_t i = 0; i < pages; i++, p += MX_PAGE)
+	for (size_t i = 0; i < pages; i++, p += MX_PAGE) {
+		size_t page = (uintptr_t)p >> MX_PAGE_SHIFT &
+		    (MX_HINT_COUNT - 1);
+
 		mx_store(&mx_pagemap_slot(p)->page[mx_pagemap_page(p)], s,
 		    RELAXED);
+		mx_store(&mx_pagemap_hints.page[page], hint, RELAXED);
+	}
 }
 
 /* Which of a slot's two bits per page.  */

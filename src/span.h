@@ -260,10 +260,16 @@ mx_span_units(const struct mx_span *s, uint32_t n, uint64_t offsets)
 MX_INLINE bool
 mx_span_is_unit(const struct mx_span *s, uint64_t unit)
 {
-	return unit - MX_SPAN_BELOW < mx_load(&s->limit, RELAXED);
+	return unit - MX_SPAN_BELOW < mx_peek(&s->limit);
 }
 
-/* Does a block of SMALL span S that was ever free start at P?  */
+/* Does a block of SMALL span S that was ever free start at P?
+ *
+ * P may also be what lies a multiple of 32 GiB from the span, among addresses of 48
+ * bits: the answer is no.  If it lies q blocks from the base, its unit is about q * e,
+ * and e is a fifth of the block at least, since all sizes are 1 to 7 times a power of
+ * two; a fifth of 32 GiB is more than the 2^32 that the compare does not see.  Between
+ * blocks its unit is at least magic, 2^49, less 2^48.  */
 MX_INLINE bool
 mx_span_is_start(const struct mx_span *s, const void *p)
 {

@@ -135,6 +135,48 @@ START_TEST(test_set)
 }
 END_TEST
 
+/* A hint is for an address, and for those that are the table's reach away; the
+ * span says which.  */
+START_TEST(test_hint)
+{
+	char *v = any_area() + MX_SLOT - 3 * MX_PAGE;
+	struct mx_span *s;
+
+	ck_assert(mx_pagemap_cover(v, 6 * MX_PAGE));
+	ck_assert_ptr_eq(mx_pagemap_hint(v), &mx_pagemap_hints.none);
+	ck_assert_ptr_null(mx_pagemap_hints.none.owner);
+	ck_assert_int_eq(mx_pagemap_hints.none.state, MX_SPAN_NONE);
+	s = mx_pagemap_record(v + MX_PAGE);
+	s->base = v + MX_PAGE;
+	s->pages = 4;
+	mx_pagemap_set(v + MX_PAGE, 4, s);
+	ck_assert_ptr_eq(mx_pagemap_hint(v + MX_PAGE - 1),
+	    &mx_pagemap_hints.none);
+	ck_assert_ptr_eq(mx_pagemap_hint(v + MX_PAGE), s);
+	ck_assert(mx_pagemap_is_right(s, v + MX_PAGE));
+	ck_assert_ptr_eq(mx_pagemap_hint(v + 5 * MX_PAGE - 1), s);
+	ck_assert(mx_pagemap_is_right(s, v + 5 * MX_PAGE - 1));
+	ck_assert_ptr_eq(mx_pagemap_hint(v + 5 * MX_PAGE),
+	    &mx_pagemap_hints.none);
+#if UINTPTR_MAX > 0xffffffffu
+	{
+		uintptr_t reach = MX_HINT_COUNT << MX_PAGE_SHIFT;
+		uintptr_t at = (uintptr_t)v + MX_PAGE;
+
+		for (size_t i = 0; i < 4 * MX_PAGE; i += 16) {
+			expect(mx_pagemap_hint((void *)(at + i + reach)) == s);
+			expect(!mx_pagemap_is_right(s, (void *)(at + i + reach)));
+			expect(!mx_pagemap_is_right(s, (void *)(at + i - reach)));
+		}
+	}
+#endif
+	mx_pagemap_set(v + 2 * MX_PAGE, 2, &mx_pagemap_none);
+	ck_assert_ptr_eq(mx_pagemap_hint(v + MX_PAGE), s);
+	ck_assert_ptr_eq(mx_pagemap_hint(v + 2 * MX_PAGE),
+	    &mx_pagemap_hints.none);
+}
+END_TEST
+
 /* Each page has a record of its own, inside its slot.  */
 START_TEST(test_records)
 {
@@ -250,6 +292,7 @@ main(void)
 	tcase_add_test(tc, test_cover_again);
 	tcase_add_loop_test(tc, test_cover_refused, 1, 5);
 	tcase_add_test(tc, test_set);
+	tcase_add_test(tc, test_hint);
 	tcase_add_test(tc, test_records);
 	tcase_add_test(tc, test_none);
 	tc = add_case(s, "ready");

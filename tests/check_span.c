@@ -237,6 +237,34 @@ START_TEST(test_is_start)
 }
 END_TEST
 
+/* Nor what lies as far from the span as the addresses that have the same hint
+ * (pagemap.h): before it and behind it, as far as user addresses go.  */
+START_TEST(test_is_start_far)
+{
+#if UINTPTR_MAX > 0xffffffffu
+	size_t bytes, bad = 0;
+
+	make_span((unsigned)_i, 0);
+	bytes = (size_t)span.pages << MX_PAGE_SHIFT;
+	mx_span_set_carved(&span, span.blocks);
+	for (unsigned log = 0; log < 13; log++)
+		for (uintptr_t k = (uintptr_t)1 << log; k < (uintptr_t)2 << log;
+		    k += 1 + k / 3) {
+			uintptr_t far = k << (MX_PAGE_SHIFT + 21);
+
+			for (size_t i = 0; i < bytes; i += 8) {
+				uintptr_t p = (uintptr_t)memory + i;
+
+				bad += mx_span_is_start(&span, (void *)(p + far));
+				bad += mx_span_is_start(&span, (void *)(p - far));
+			}
+		}
+	ck_assert_uint_eq(bad, 0);
+	ck_assert(mx_span_is_start(&span, memory));
+#endif
+}
+END_TEST
+
 /* Queues, against an array.  */
 
 #define SPANS 20
@@ -319,6 +347,7 @@ main(void)
 #endif
 	tcase_add_loop_test(tc, test_is_block, 0, MX_CLASS_COUNT);
 	tcase_add_loop_test(tc, test_is_start, 0, MX_CLASS_COUNT);
+	tcase_add_loop_test(tc, test_is_start_far, 0, MX_CLASS_COUNT);
 	tc = add_case(s, "queue");
 	tcase_add_test(tc, test_queue);
 	tcase_add_test(tc, test_layout);

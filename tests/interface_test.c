@@ -6,6 +6,10 @@
  *
  * SPDX-License-Identifier: MIT  */
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include "interface.h"
 
 #ifdef _AIX
@@ -364,6 +368,85 @@ test_free(void)
 	}
 }
 
+#if defined __linux__ && UINTPTR_MAX > 0xffffffffu
+/* How many of the N pointers at A and the N at B are in pages of 16 KiB whose numbers
+ * differ by a multiple of 2^21, but by more than 0.  */
+static size_t
+count_alike(char **a, char **b, size_t n)
+{
+	enum { PLACES = 1 << 20 };
+	char **place = p_calloc(PLACES, sizeof *place);
+	size_t alike = 0;
+
+	for (size_t i = 0; i < n; i++)
+		place[((uintptr_t)a[i] >> 14) % PLACES] = a[i];
+	for (size_t i = 0; i < n; i++) {
+		const char *p = place[((uintptr_t)b[i] >> 14) % PLACES];
+		uintptr_t pages = ((uintptr_t)p >> 14) - ((uintptr_t)b[i] >> 14);
+
+		alike += p != NULL && pages != 0 &&
+		    (pages & (((uintptr_t)1 << 21) - 1)) == 0;
+	}
+	p_free(place);
+	return alike;
+}
+
+/* Blocks 32 GiB apart, which share hints (src/pagemap.h): the first ones of a new
+ * arena, which lies behind a gap of 31 GiB, and what was before.  */
+static void
+test_far(void)
+{
+	enum { MANY = 60000, SIZE = 400, MOST = 4096 };
+	static char *near[MANY], *far[MANY], *between[MOST];
+	size_t gap_size = (size_t)31 << 30;
+	size_t n = 0, alike;
+	char *gap;
+
+	for (size_t i = 0; i < MANY; i++)
+		near[i] = p_malloc(SIZE);
+	gap = mmap(NULL, gap_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+	    MAP_NORESERVE, -1, 0);
+	if (gap == MAP_FAILED) {
+		printf("interface_test: no address space, nothing far\n");
+		gap_size = 0;
+	}
+	while (gap_size > 0 && n < MOST && (n == 0 || between[n - 1] > gap))
+		between[n++] = p_malloc(PLAIN_MIB - 4000);
+	if (n > 0)
+		p_free(between[--n]);
+	for (size_t i = 0; i < MANY; i++)
+		far[i] = p_malloc(SIZE);
+	alike = count_alike(near, far, MANY);
+	printf("interface_test: %zu of %d blocks are far from another\n", alike,
+	    MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		plain_fill(near[i], SIZE, i);
+		plain_fill(far[i], SIZE, ~i);
+	}
+	for (size_t i = 0; i < MANY; i += 2) {
+		CHECK_AT(plain_verify(near[i], SIZE, i) == SIZE, i);
+		CHECK_AT(plain_verify(far[i], SIZE, ~i) == SIZE, i);
+		p_free(near[i]);
+		far[i] = p_realloc(far[i], 2 * SIZE);
+		plain_fill(far[i], 2 * SIZE, ~i);
+	}
+	for (size_t i = 0; i < MANY; i++) {
+		size_t far_size = i % 2 == 0 ? 2 * SIZE : SIZE;
+
+		if (i % 2 != 0) {
+			CHECK_AT(plain_verify(near[i], SIZE, i) == SIZE, i);
+			p_free(near[i]);
+		}
+		CHECK_AT(plain_verify(far[i], far_size, ~i) == far_size, i);
+		p_free(far[i]);
+	}
+	while (n > 0)
+		p_free(between[--n]);
+	if (gap_size > 0)
+		munmap(gap, gap_size);
+}
+#endif
+
 int
 main(int argc, char **argv)
 {
@@ -379,6 +462,9 @@ main(int argc, char **argv)
 	test_realloc_steps();
 	test_usable();
 	test_free();
+#if defined __linux__ && UINTPTR_MAX > 0xffffffffu
+	test_far();
+#endif
 	report("sizes, contents, errors");
 	interface_align();
 	report("alignment");
