@@ -29,6 +29,12 @@
  * sixth of the time).  A longer copy would take more than half a millisecond.  */
 #define COPY_MAX (4 * MX_MIB)
 
+/* Up to here calloc writes to the fresh pages of a block, although they are zero:
+ * whoever reads first, and writes then, has one fault for each page and not two
+ * (calloc-64k: a tenth of its time).  Of the 38 blocks of this size that gcc, jq, git
+ * and clang ask for 94 % of the pages are used, of larger ones as little as 2 %.  */
+#define TOUCH_MAX (64 * MX_KIB)
+
 void (*mx_api_find_next)(struct mx_api_next *next) MX_COMMON;
 
 MX_COLD static void *
@@ -489,8 +495,11 @@ mx_calloc(size_t count, size_t size)
 		return no_memory(SIZE_MAX);
 	zero = n > MX_CLASS_MAX;
 	p = n <= MX_CLASS_MAX ? mx_malloc(n) : take_large(n, MX_PAGE, &zero);
-	if (p != NULL)
-		mx_sys_clear(p, n, zero);
+	if (p == NULL)
+		return NULL;
+	mx_sys_clear(p, n, zero);
+	if (zero && n <= TOUCH_MAX)
+		mx_sys_touch(p, n);
 	return p;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "meta.h"
+#include "sys.h"
 
 /* 24 MiB on AIX, where clang writes what is not common into the file, as zeros.  */
 uintptr_t mx_pagemap[MX_SLOT_COUNT] MX_COMMON;
@@ -18,6 +19,13 @@ struct mx_span mx_pagemap_none = {
 	.owner = (struct mx_cache *)(uintptr_t)1,
 	.state = MX_SPAN_NONE
 };
+
+void
+mx_pagemap_init(void)
+{
+	(void)mx_sys_no_huge(mx_pagemap, sizeof mx_pagemap);
+	(void)mx_sys_no_huge(&mx_pagemap_hints, sizeof mx_pagemap_hints);
+}
 
 static bool
 make_slot(const char *p)

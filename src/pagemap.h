@@ -200,6 +200,10 @@ mx_pagemap_record(const void *p)
 	    &slot->span[mx_pagemap_place(mx_pagemap_page(p))];
 }
 
+/* Before the first slot: let the tables have ordinary pages, where the system gives
+ * others unasked (transparent_hugepage is "always"): a small process has 4 MiB less.  */
+void mx_pagemap_init(void);
+
 /* Heap lock.  Make the slots of [V, V + N); false and errno if memory for the
  * records was refused.  */
 bool mx_pagemap_cover(void *v, size_t n);

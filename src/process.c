@@ -19,6 +19,7 @@
 #include "lock.h"
 #include "meta.h"
 #include "mixed.h"
+#include "pagemap.h"
 #include "secure.h"
 #include "stats.h"
 #include "sys.h"
@@ -60,6 +61,7 @@ mx_process_init(void)
 	first = !initialized;
 	if (first) {
 		mx_sys_init();
+		mx_pagemap_init();
 		mx_span_init(sysRandomOS());
 		mx_cache_init();
 		mx_secure_init(sysRandomOS());

@@ -322,8 +322,15 @@ mx_sys_huge(void *v, size_t n)
 enum mx_huge
 mx_sys_no_huge(void *v, size_t n)
 {
-	return mx_sys_huge_is_supported() ? sysNoHugePageOS(v, n) :
-	    MX_HUGE_UNSUPPORTED;
+	return sysNoHugePageOS(v, n);
+}
+
+void
+mx_sys_touch(void *v, size_t n)
+{
+	mx_assert(mx_sys_facts.page > 0);
+	for (size_t i = 0; i < n; i += mx_sys_facts.page)
+		*((volatile char *)v + i) = 0;
 }
 
 void

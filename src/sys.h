@@ -97,9 +97,13 @@ size_t mx_sys_huge_size(void);
 /* Switch large pages off for this process from now on.  */
 void mx_sys_huge_disable(void);
 
-/* Hints on a range; UNSUPPORTED once they are switched off.  */
+/* Hints on a range; for large pages UNSUPPORTED once they are switched off.  Where the
+ * system gives them unasked the other one is of use all the same.  */
 enum mx_huge mx_sys_huge(void *v, size_t n);
 enum mx_huge mx_sys_no_huge(void *v, size_t n);
+
+/* Write to each OS page of N bytes at V, all of which are zero and stay so.  */
+void mx_sys_touch(void *v, size_t n);
 
 /* Clear N bytes at V, unless they are KNOWN_ZERO.  */
 void mx_sys_clear(void *v, size_t n, bool known_zero);

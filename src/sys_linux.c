@@ -103,8 +103,8 @@ sysUnusedOS(void *v, size_t n)
 	    MX_RELEASE_KEPT;
 }
 
-static enum mx_huge
-advise_huge(void *v, size_t n, int advice)
+enum mx_huge
+sysHugePageOS(void *v, size_t n)
 {
 	static size_t known;    /* what /sys said, and 1 */
 	size_t huge = mx_load(&known, RELAXED);
@@ -116,20 +116,17 @@ advise_huge(void *v, size_t n, int advice)
 	huge--;
 	if (huge == 0 || !round_inward(&v, &n, huge))
 		return MX_HUGE_UNSUPPORTED;
-	return madvise(v, n, advice) == 0 ? MX_HUGE_HINTED :
+	return madvise(v, n, MADV_HUGEPAGE) == 0 ? MX_HUGE_HINTED :
 	    MX_HUGE_UNSUPPORTED;
 }
 
-enum mx_huge
-sysHugePageOS(void *v, size_t n)
-{
-	return advise_huge(v, n, MADV_HUGEPAGE);
-}
-
+/* Without a look at /sys: a kernel that has none says so.  */
 enum mx_huge
 sysNoHugePageOS(void *v, size_t n)
 {
-	return advise_huge(v, n, MADV_NOHUGEPAGE);
+	return round_inward(&v, &n, sysPageSizeOS()) &&
+	    madvise(v, n, MADV_NOHUGEPAGE) == 0 ? MX_HUGE_HINTED :
+	    MX_HUGE_UNSUPPORTED;
 }
 
 int

@@ -71,7 +71,7 @@ int sysUsedOS(void *v, size_t n);
 enum mx_release sysUnusedOS(void *v, size_t n);
 
 /* No change of state: ask for large pages on the whole large pages inside the
- * range, or for ordinary ones.  */
+ * range, or for ordinary ones, also in the library's own data.  */
 enum mx_huge sysHugePageOS(void *v, size_t n);
 enum mx_huge sysNoHugePageOS(void *v, size_t n);
 

@@ -149,6 +149,21 @@ START_TEST(test_calloc)
 }
 END_TEST
 
+/* Fresh pages have their first write, if they are few.  */
+START_TEST(test_calloc_touches)
+{
+	char *p = mx_calloc(1, 64 * MX_KIB);
+
+	ck_assert_uint_eq(sysResidentOS(p, 64 * MX_KIB), 64 * MX_KIB);
+	ck_assert(is_all(p, 64 * MX_KIB, 0));
+	mx_free(p);
+	p = mx_calloc(1, MX_MIB);
+	ck_assert_uint_lt(sysResidentOS(p, MX_MIB), MX_MIB / 2);
+	mx_free(p);
+	finish();
+}
+END_TEST
+
 START_TEST(test_overflow)
 {
 	void *p = mx_malloc(100);
@@ -458,6 +473,7 @@ main(void)
 	tcase_add_test(tc, test_free_null);
 	tcase_add_loop_test(tc, test_absurd, 0, N_ABSURD);
 	tcase_add_loop_test(tc, test_calloc, 0, N_SIZES);
+	tcase_add_test(tc, test_calloc_touches);
 	tcase_add_test(tc, test_overflow);
 	tcase_add_loop_test(tc, test_realloc, 0, N_SIZES);
 	tcase_add_loop_test(tc, test_realloc_usable, 0, N_SIZES);

@@ -230,8 +230,9 @@ START_TEST(test_huge)
 	ck_assert(!mx_sys_huge_is_supported());
 	ck_assert_uint_eq(mx_sys_huge_size(), 0);
 	ck_assert_int_eq(mx_sys_huge(v, 2 * huge), MX_HUGE_UNSUPPORTED);
-	ck_assert_int_eq(mx_sys_no_huge(v, 8 * huge), MX_HUGE_UNSUPPORTED);
 	ck_assert_uint_eq(fake_os_huge_bytes(), 6 * huge);
+	ck_assert_int_ne(mx_sys_no_huge(v, 8 * huge), MX_HUGE_UNSUPPORTED);
+	ck_assert_uint_eq(fake_os_huge_bytes(), 0);
 }
 END_TEST
 
@@ -243,7 +244,19 @@ START_TEST(test_no_huge)
 	ck_assert_int_eq(mx_sys_huge(v, 64 * page), MX_HUGE_UNSUPPORTED);
 	ck_assert_int_eq(mx_sys_no_huge(v, 64 * page), MX_HUGE_UNSUPPORTED);
 	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
-	ck_assert_uint_eq(fake_os_calls(FAKE_NOHUGE), 0);
+	ck_assert_uint_eq(fake_os_calls(FAKE_NOHUGE), 1);
+}
+END_TEST
+
+START_TEST(test_touch)
+{
+	char *v = mx_sys_alloc(8 * page);
+
+	ck_assert_uint_eq(sysResidentOS(v, 8 * page), 0);
+	mx_sys_touch(v + page, 2 * page + 1);
+	ck_assert_uint_eq(sysResidentOS(v, 8 * page), 3 * page);
+	for (size_t i = 0; i < 8 * page; i++)
+		expect(v[i] == 0);
 }
 END_TEST
 
@@ -317,6 +330,7 @@ main(void)
 	tcase_add_test(tc, test_move);
 	tcase_add_loop_test(tc, test_huge, 0, 2);
 	tcase_add_test(tc, test_no_huge);
+	tcase_add_test(tc, test_touch);
 	tcase_add_test(tc, test_clear);
 	tcase_add_test(tc, test_grant);
 #ifdef MX_DEBUG

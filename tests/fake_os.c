@@ -136,6 +136,9 @@ advise_huge(enum fake_os_call call, void *v, size_t n)
 {
 	enum mx_huge answer = MX_HUGE_UNSUPPORTED;
 
+	/* The library's own data.  */
+	if (call == FAKE_NOHUGE && !fake_is_inside(v, 1))
+		return answer;
 	fake_enter();
 	if (!fake_is_refused(call) && fake.is.huge != 0 &&
 	    round_inward(&v, &n, fake.is.huge) &&

@@ -151,8 +151,8 @@ fake_wrong(enum fake_os_call call, const void *v, size_t n, const char *why)
 	}
 }
 
-static bool
-is_inside(const void *v, size_t n)
+bool
+fake_is_inside(const void *v, size_t n)
 {
 	uintptr_t at = (uintptr_t)v - (uintptr_t)area;
 
@@ -176,7 +176,7 @@ fake_is_legal(enum fake_os_call call, const void *v, size_t n, unsigned from)
 		fake_wrong(call, v, n, "the range is not whole pages");
 		return false;
 	}
-	if (!is_inside(v, n)) {
+	if (!fake_is_inside(v, n)) {
 		fake_wrong(call, v, n, "the range is not the toy's");
 		return false;
 	}
@@ -269,7 +269,7 @@ fake_mark_huge(void *v, size_t n, bool huge)
 static bool
 is_free(const void *v, size_t n)
 {
-	if (!mx_is_aligned((uintptr_t)v, fake.is.page) || !is_inside(v, n))
+	if (!mx_is_aligned((uintptr_t)v, fake.is.page) || !fake_is_inside(v, n))
 		return false;
 	for (size_t i = 0; i < n / fake.is.page; i++)
 		if (first_page(v)[i] != FAKE_NONE)
@@ -315,7 +315,7 @@ fake_os_huge_bytes(void)
 enum fake_os_state
 fake_os_state(const void *v)
 {
-	return is_inside(v, 1) ?
+	return fake_is_inside(v, 1) ?
 	    (enum fake_os_state)(*first_page(v) & STATE) : FAKE_NONE;
 }
 

@@ -60,6 +60,9 @@ void fake_wrong(enum fake_os_call call, const void *v, size_t n,
 bool fake_is_legal(enum fake_os_call call, const void *v, size_t n,
     unsigned from);
 
+/* Is [V, V+N) the toy's?  */
+bool fake_is_inside(const void *v, size_t n);
+
 /* All of a legal range changes to STATE; the bytes stay.  */
 void fake_become(void *v, size_t n, enum fake_os_state state);
 

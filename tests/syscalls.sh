@@ -87,4 +87,15 @@ for mode in nothing one threads fork foreign; do
 	echo "$mode: $(wc -l <"$tmp/made") calls, all known"
 done
 
+# 4. The page map's tables have ordinary pages, whatever the system's default is.
+if [ -d /sys/kernel/mm/transparent_hugepage ]; then
+	LD_PRELOAD=$LIBMEMAIX cat /proc/self/smaps | awk '
+	/^[0-9a-f]+-[0-9a-f]+ /	{ zero = / rw-p .* 0 *$/ }
+	/^Size:/		{ kib = $2 }
+	/^VmFlags:/ && zero && kib > 16000 { print kib, / nh( |$)/ }' \
+	>"$tmp/tables"
+	awk '{ sum += $1; bad += !$2 } END { exit sum < 30000 || bad }' \
+	    "$tmp/tables" || fail "tables: $(tr '\n' ' ' <"$tmp/tables")"
+fi
+
 [ $failed = 0 ]
