@@ -26,7 +26,11 @@ mx_malloc(size_t n)
 {
 	void *p;
 
-	if (MX_LIKELY(n <= MX_CLASS_MAX)) {
+	if (MX_LIKELY(n <= MX_CACHE_DIRECT)) {
+		p = mx_cache_take_direct(mx_cache_self, n);
+		if (MX_LIKELY(p != NULL))
+			return p;
+	} else if (n <= MX_CLASS_MAX) {
 		p = mx_cache_take(mx_cache_self, mx_class_of(n));
 		if (MX_LIKELY(p != NULL))
 			return p;

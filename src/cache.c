@@ -85,12 +85,16 @@
 #define CLOSED          ((struct mx_block *)(uintptr_t)1)
 
 #define NO_SPANS { [0 ... MX_CLASS_COUNT - 1] = &mx_cache_no_span }
+#define NO_DIRECT \
+	{ [0 ... MX_CACHE_DIRECT / MX_BLOCK_ALIGN] = &mx_cache_no_span }
 
 struct mx_span mx_cache_no_span = { .local = MX_BLOCK_END };
 struct mx_cache mx_cache_empty = {
-	.span = NO_SPANS, .key = 1, .hot = &mx_cache_empty
+	.span = NO_SPANS, .direct = NO_DIRECT, .key = 1, .hot = &mx_cache_empty
 };
-struct mx_cache mx_cache_shared = { .span = NO_SPANS };
+struct mx_cache mx_cache_shared = {
+	.span = NO_SPANS, .direct = NO_DIRECT
+};
 struct mx_cache *mx_cache_list = &mx_cache_shared;
 
 /* atomic.  Caches with a thread; how many may have all they want; what each may have
@@ -543,6 +547,20 @@ carve(struct mx_span *s)
 	return first;
 }
 
+/* malloc takes blocks of class C from S.  */
+static void
+set_span(struct mx_cache *cache, unsigned c, struct mx_span *s)
+{
+	size_t to = mx_class_size(c);
+	size_t from = c == 0 ? 0 : mx_class_size(c - 1) + MX_BLOCK_ALIGN;
+
+	mx_store(&cache->span[c], s, RELEASE);  /* stats.c follows it */
+	if (to > MX_CACHE_DIRECT)
+		return;
+	for (size_t n = from; n <= to; n += MX_BLOCK_ALIGN)
+		cache->direct[n / MX_BLOCK_ALIGN] = s;
+}
+
 /* S, owned by CACHE and in no queue, becomes the current span of C.  */
 static void
 make_current(struct mx_cache *cache, unsigned c, struct mx_span *s)
@@ -550,10 +568,10 @@ make_current(struct mx_cache *cache, unsigned c, struct mx_span *s)
 	mx_span_set_current(s);
 	if (s->local == MX_BLOCK_END)
 		s->local = carve(s);
-	mx_store(&cache->span[c], s, RELEASE);  /* stats.c follows it */
+	set_span(cache, c, s);
 }
 
-/* And no other takes its place, for now.  */
+/* And no other takes its place, for now.  Up to set_span malloc still finds it.  */
 static void
 leave_current(struct mx_cache *cache, unsigned c)
 {
@@ -896,8 +914,10 @@ mx_cache_refill(struct mx_cache *cache, unsigned c)
 				use_up(cache, s);
 			}
 			s = next_span(cache, c);
-			if (s == NULL)
+			if (s == NULL) {
+				set_span(cache, c, &mx_cache_no_span);
 				return NULL;
+			}
 			make_current(cache, c, s);
 		}
 	}
@@ -1180,7 +1200,7 @@ mx_cache_new(void)
 		if (cache == NULL)
 			return NULL;
 		for (unsigned c = 0; c < MX_CLASS_COUNT; c++)
-			cache->span[c] = &mx_cache_no_span;
+			set_span(cache, c, &mx_cache_no_span);
 		set_up(cache);
 		cache->next = mx_load(&mx_cache_list, RELAXED);
 		while (!mx_cas_weak(&mx_cache_list, &cache->next, cache,
@@ -1273,6 +1293,7 @@ flush_list(struct mx_cache *cache, unsigned c)
 		return;
 	others = take_others(cache, c, &out);
 	leave_current(cache, c);
+	set_span(cache, c, &mx_cache_no_span);
 	out = mx_span_all_out(s) - mx_span_kept(out);
 	mx_span_set_out(s, out, mx_span_count(out));
 	mx_central_give(s);

@@ -45,6 +45,12 @@ struct mx_pending {
 /* Larger blocks than those of so many classes are no granules.  */
 #define MX_CACHE_SPARSE 32
 
+/* Up to so many bytes, the size of a class, malloc finds its span without the class.
+ * With 1 KiB sizes on both sides of it at random take a branch that no processor
+ * foretells (batch-mixed 12 % more time); with 32 KiB the table is 16 KiB long
+ * (scale-1e3 and stress-1 3 % more than with 4 KiB).  */
+#define MX_CACHE_DIRECT (4 * MX_KIB)
+
 struct mx_cache {
 	/* Hot: the current span by class, whose list malloc takes from.  Never
 	 * NULL: mx_cache_no_span stands for none.  (A free has to read the record
@@ -55,6 +61,10 @@ struct mx_cache {
 	/* mx_block_key: at hand where the lists are.  1 in mx_cache_empty, whose
 	 * lists are always at their end.  */
 	uintptr_t key;
+
+	/* The same by size, in steps of MX_BLOCK_ALIGN: one load less that the next
+	 * one waits for (pairs-single 8 % less time).  */
+	struct mx_span *direct[MX_CACHE_DIRECT / MX_BLOCK_ALIGN + 1];
 
 	/* Owned spans with free blocks on their local lists, oldest first.  */
 	struct mx_span_queue partial[MX_CLASS_COUNT];
@@ -191,23 +201,42 @@ mx_cache_is_dry(const struct mx_cache *cache, unsigned c)
 	return cache->span[c]->local == MX_BLOCK_END;
 }
 
-/* A block of class C from the list; NULL: refill.  */
+/* A block from the list of S, a current span of CACHE's; NULL: refill.  */
 MX_INLINE void *
-mx_cache_take(struct mx_cache *cache, unsigned c)
+mx_cache_take_from(struct mx_cache *cache, struct mx_span *s)
 {
-	struct mx_span *s = cache->span[c];
 	struct mx_block *b = s->local;
-	struct mx_block *next = b->next;
+	struct mx_block *next;
 
-	/* At the end of the list the mark is wrong, too.  */
-	if (MX_UNLIKELY(MX_CHECKS ? !mx_block_is_free(b, cache->key) :
-	    b == MX_BLOCK_END))
+	/* At the end of the list the mark is wrong, too.  What the mark says is taken,
+	 * and the link compared with it: one instruction less than the other way.  */
+	next = MX_CHECKS ? (struct mx_block *)(b->mark ^ cache->key) : b->next;
+	MX_NO_RESULT(next);
+	if (MX_UNLIKELY(MX_CHECKS ? b->next != next : b == MX_BLOCK_END))
 		return NULL;
 	s->local = next;
 	if (MX_CHECKS)
 		b->mark = 0;
 	__builtin_prefetch(next, 1);
 	return b;
+}
+
+/* The same for class C.  */
+MX_INLINE void *
+mx_cache_take(struct mx_cache *cache, unsigned c)
+{
+	return mx_cache_take_from(cache, cache->span[c]);
+}
+
+/* For N bytes, at most MX_CACHE_DIRECT.  */
+MX_INLINE void *
+mx_cache_take_direct(struct mx_cache *cache, size_t n)
+{
+	struct mx_span *s = cache->direct[(n + MX_BLOCK_ALIGN - 1) /
+	    MX_BLOCK_ALIGN];
+
+	mx_assert(s == cache->span[mx_class_of(n)]);
+	return mx_cache_take_from(cache, s);
 }
 
 /* B, of class C and some span, is the next to be taken.  There is a current span.  */

@@ -98,11 +98,26 @@ random_thread(void)
 	}
 }
 
+/* What malloc finds by a size is what it finds by the size's class.  */
+static void
+expect_direct(const struct mx_cache *cache)
+{
+	for (size_t n = 0; n <= MX_CACHE_DIRECT; n += MX_BLOCK_ALIGN)
+		expect(cache->direct[n / MX_BLOCK_ALIGN] ==
+		    cache->span[mx_class_of(n)]);
+}
+
 /* Every block that is on its way arrives.  */
 static void
 settle(void)
 {
 	bool again = true;
+
+	for (int i = 0; i < CACHES; i++)
+		if (caches[i] != NULL)
+			expect_direct(caches[i]);
+	expect_direct(&mx_cache_empty);
+	expect_direct(&mx_cache_shared);
 
 	while (again) {
 		again = false;
