@@ -70,11 +70,13 @@ void mx_free_checked(const char *call, void *p, size_t align, size_t n);
 MX_INLINE void
 mx_free_sized(const char *call, void *p, size_t n)
 {
-	/* Where the hint is wrong the cold half decides; if the classes are the same
-	 * by chance, nothing is amiss, either.  */
+	/* A wrong hint that has the class of N by chance is no harm: free looks
+	 * again, and only that another class is P's is not said.  `none' has a class,
+	 * but no size.  */
 	const struct mx_span *s = mx_pagemap_hint(p);
 
-	if (MX_LIKELY(n <= MX_CLASS_MAX && mx_class_of(n) == s->class_))
+	if (MX_LIKELY(n <= MX_CLASS_MAX && mx_class_of(n) == mx_peek(&s->class_) &&
+	    mx_peek(&s->size) != 0))
 		mx_free(p);
 	else
 		mx_free_checked(call, p, 0, n);

@@ -52,8 +52,8 @@ struct mx_pending {
 #define MX_CACHE_DIRECT (4 * MX_KIB)
 
 struct mx_cache {
-	/* Hot: the current span by class, whose list malloc takes from.  Never
-	 * NULL: mx_cache_no_span stands for none.  (A free has to read the record
+	/* Hot, as the next two: the current span by class, whose list malloc takes
+	 * from.  Never NULL: mx_cache_no_span stands for none.  (A free has to read the record
 	 * anyway.  With the lists here and their addresses in the records it read
 	 * one word more before it could write, see doc/performance.md.)  */
 	struct mx_span *span[MX_CLASS_COUNT];

@@ -419,7 +419,7 @@ take_between(size_t pages, size_t align, size_t lead, struct old *old)
 	r->state = MX_SPAN_NONE;
 	s = mx_pagemap_record(base);
 	s->state = MX_SPAN_BUSY;
-	s->base = base;
+	mx_poke(&s->base, base);
 	s->pages = (uint32_t)pages;
 	s->dirty = (uint32_t)mx_pagemap_count_ready(base, pages);
 	if (old != NULL)
@@ -462,10 +462,10 @@ mx_heap_take_small(unsigned c)
 	mx_lock(&lock);
 	s = take_guarded(pages, align, 0, NULL);
 	if (s != NULL) {
-		s->owner = NULL;
+		mx_store(&s->owner, NULL, RELAXED);
 		s->local = MX_BLOCK_END;
 		mx_span_set_out(s, 0, 0);
-		s->class_ = (uint8_t)c;
+		mx_poke(&s->class_, (uint8_t)c);
 		s->waits = MX_SPAN_AWAKE;
 		s->listed = s->sparse = false;
 		s->blocks = (uint32_t)((pages << MX_PAGE_SHIFT) / size);
@@ -508,13 +508,13 @@ mx_heap_take_large(size_t n, size_t align, bool *zero)
 	mx_lock(&lock);
 	s = take_guarded(pages, align, lead_pages(align), &old);
 	if (s != NULL) {
-		s->owner = NULL;
+		mx_store(&s->owner, NULL, RELAXED);
 		s->local = MX_BLOCK_END;
-		s->class_ = MX_CLASS_COUNT;     /* no size has it */
+		mx_poke(&s->class_, MX_CLASS_COUNT);    /* no size has it */
 		s->listed = false;
 		mx_span_set_out(s, MX_SPAN_ONE, 1);
 		s->carved = s->blocks = 1;
-		s->size = 0;
+		mx_poke(&s->size, 0);
 		mx_store(&s->home, NULL, RELAXED);
 		s->bytes = n;
 		s->state = MX_SPAN_LARGE;

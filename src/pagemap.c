@@ -14,7 +14,7 @@ uintptr_t mx_pagemap[MX_SLOT_COUNT] MX_COMMON;
 
 struct mx_hints mx_pagemap_hints MX_COMMON;
 
-/* No cache has this address, so the first compare of a free sends it off.  */
+/* No cache has this address.  */
 struct mx_span mx_pagemap_none = {
 	.owner = (struct mx_cache *)(uintptr_t)1,
 	.state = MX_SPAN_NONE
@@ -34,8 +34,8 @@ make_slot(const char *p)
 
 	if (slot == NULL)
 		return false;
-	/* 32 KiB written per 64 MiB of address space, so that the fast path
-	 * of free has one test for "foreign" and none for "no block".  */
+	/* 32 KiB written per 64 MiB of address space, so that a look-up has one
+	 * test for "foreign" and none for "no block".  */
 	for (size_t k = 0; k < MX_SLOT_PAGES; k++)
 		slot->page[k] = &mx_pagemap_none;
 	mx_store(&mx_pagemap[mx_pagemap_index(p)],
@@ -67,6 +67,9 @@ mx_pagemap_set(void *v, size_t pages, struct mx_span *s)
 	uintptr_t hint = s == &mx_pagemap_none ? 0 :
 	    (uintptr_t)s - (uintptr_t)&mx_pagemap_hints;
 
+	/* Whoever is led to S by a hint for another address sees what was written of
+	 * it before: its base, and no owner.  */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	for (size_t i = 0; i < pages; i++, p += MX_PAGE) {
 		size_t page = (uintptr_t)p >> MX_PAGE_SHIFT &
 		    (MX_HINT_COUNT - 1);

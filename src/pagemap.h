@@ -64,7 +64,7 @@ struct mx_slot {
 
 /* The table; it lies in zeroed memory of which only the touched pages cost.  An
  * entry is the address of its slot less MX_SLOT_BIAS, so that a look-up adds
- * the page's number as it is, without a mask: one instruction less in free.  */
+ * the page's number as it is, without a mask.  */
 extern uintptr_t mx_pagemap[MX_SLOT_COUNT];
 
 /* For any address in slot I of the table.  */
@@ -87,6 +87,10 @@ extern struct mx_span mx_pagemap_none;
 #endif
 #define MX_HINT_COUNT   ((size_t)1 << MX_HINT_BITS)
 
+/* Has each page a hint of its own?  */
+#define MX_HINT_IS_ALL (MX_ADDRESS_WINDOWS == 1 && \
+	MX_HINT_BITS >= MX_ADDRESS_BITS - MX_PAGE_SHIFT)
+
 /* An entry is the address of the span less that of the table, so that nothing has
  * to be written where there is no span, and zero leads to `none', which no cache
  * owns: no test.  */
@@ -97,10 +101,11 @@ struct mx_hints {
 
 extern struct mx_hints mx_pagemap_hints;
 
-/* Does mx_span_is_start refuse each P that mx_pagemap_hint finds a wrong span for?
- * (See there; tests/check_span.c tries all classes.)  */
-#define MX_HINT_IS_CHECKED (MX_CHECKS && MX_ADDRESS_WINDOWS == 1 && \
-	(MX_HINT_BITS >= 21 || UINTPTR_MAX <= 0xffffffffu))
+/* Does mx_span_is_start refuse each address that a program may have and that
+ * mx_pagemap_hint finds a wrong span for?  (See there; tests/check_span.c tries all
+ * classes.)  */
+#define MX_HINT_IS_CHECKED (MX_HINT_IS_ALL || \
+	(MX_CHECKS && MX_ADDRESS_WINDOWS == 1 && MX_HINT_BITS >= 21))
 
 /* Number of P's slot; at least MX_SLOT_COUNT if P can't be memaix's.  */
 MX_INLINE size_t
@@ -176,8 +181,8 @@ mx_pagemap_hint(const void *p)
 MX_INLINE bool
 mx_pagemap_is_right(const struct mx_span *s, const void *p)
 {
-	return (UINTPTR_MAX <= 0xffffffffu && MX_HINT_IS_CHECKED) ||
-	    ((uintptr_t)p - (uintptr_t)s->base) >> MX_PAGE_SHIFT <
+	return MX_HINT_IS_ALL ||
+	    ((uintptr_t)p - (uintptr_t)mx_peek(&s->base)) >> MX_PAGE_SHIFT <
 	    MX_HINT_COUNT;
 }
 

@@ -54,9 +54,11 @@ void
 mx_process_init(void)
 {
 	bool first;
+	int saved;
 
 	if (mx_load(&initialized, ACQUIRE))
 		return;
+	saved = errno;          /* main begins with 0, whatever is refused here */
 	mx_lock(&init_lock);
 	first = !initialized;
 	if (first) {
@@ -76,6 +78,7 @@ mx_process_init(void)
 	if (first)
 		(void)sysForkOS(mx_process_fork_prepare,
 		    mx_process_fork_parent, mx_process_fork_child);
+	errno = saved;
 }
 
 static void

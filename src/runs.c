@@ -245,7 +245,7 @@ begin_run(char *base, size_t pages, size_t dirty, uint32_t now)
 	struct mx_span *s = mx_pagemap_record(base);
 	struct mx_span *end;
 
-	s->base = base;
+	mx_poke(&s->base, base);
 	s->pages = (uint32_t)pages;
 	s->dirty = (uint32_t)dirty;
 	s->stamp = now;
@@ -434,7 +434,7 @@ cut(struct mx_span *s, char *at, size_t pages)
 			queue_behind(ages, older, rest);
 	}
 	s = mx_pagemap_record(at);
-	s->base = at;
+	mx_poke(&s->base, at);
 	s->pages = (uint32_t)pages;
 	s->dirty = (uint32_t)(dirty - dirty_head - dirty_tail);
 	s->state = MX_SPAN_BUSY;

@@ -220,11 +220,14 @@ struct mx_span_queue {
 /* With magic = 2^64 / d rounded down, plus 1, and e = magic * d - 2^64, which is
  * 1 to d, the product of n = q * d + r and magic is q * e + r * magic, modulo 2^64
  * (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019).  For the
- * multiples of d that is q * e, for all others at least magic.  */
+ * multiples of d that is q * e, for all others at least magic.
+ *
+ * It is odd, if need be by one more, and e up to 2 d: or the upper bits of an address
+ * that no system has, which free no longer looks at, would not show in the product.  */
 static inline uint64_t
 mx_span_magic(uint32_t size)
 {
-	return UINT64_MAX / size + 1 + mx_is_pow2(size);
+	return (UINT64_MAX / size + 1) | 1;
 }
 
 /* e of the above.  */
@@ -235,10 +238,10 @@ mx_span_step(const struct mx_span *s)
 }
 
 /* What the block at P, in SMALL span S, adds to `out' while it is handed out: one to
- * the count, and below it q * e for the Q-th block, less than the span has bytes.
+ * the count, and below it q * e for the Q-th block, less than twice the span's bytes.
  * For what is no start of a block it is at least magic.  `zero' is such that one
  * multiplication gives all of that.  The sum of the lower halves reaches 2^32 only
- * in spans that OS pages of 16 MiB make large; there the count is up to 2048 of a
+ * in spans that OS pages of 16 MiB make large; there the count is up to 4096 of a
  * million too high before the last block comes.  */
 MX_INLINE uint64_t
 mx_span_unit(const struct mx_span *s, const void *p)
@@ -269,7 +272,8 @@ mx_span_is_unit(const struct mx_span *s, uint64_t unit)
  * bits: the answer is no.  If it lies q blocks from the base, its unit is about q * e,
  * and e is a fifth of the block at least, since all sizes are 1 to 7 times a power of
  * two; a fifth of 32 GiB is more than the 2^32 that the compare does not see.  Between
- * blocks its unit is at least magic, 2^49, less 2^48.  */
+ * blocks its unit is at least magic, 2^49, less 2^48.  Of addresses with more bits, which
+ * no program was given, one in 2^32 passes.  */
 MX_INLINE bool
 mx_span_is_start(const struct mx_span *s, const void *p)
 {
@@ -280,7 +284,7 @@ mx_span_is_start(const struct mx_span *s, const void *p)
 static inline void
 mx_span_set_size(struct mx_span *s, size_t size)
 {
-	s->size = (uint32_t)size;
+	mx_poke(&s->size, (uint32_t)size);
 	s->magic = mx_span_magic(s->size);
 	s->zero = (uintptr_t)s->base * s->magic - MX_SPAN_ONE;
 }

@@ -117,7 +117,6 @@ settle(void)
 		if (caches[i] != NULL)
 			expect_direct(caches[i]);
 	expect_direct(&mx_cache_empty);
-	expect_direct(&mx_cache_shared);
 
 	while (again) {
 		again = false;

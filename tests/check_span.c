@@ -259,6 +259,14 @@ START_TEST(test_is_start_far)
 				bad += mx_span_is_start(&span, (void *)(p - far));
 			}
 		}
+	/* Bits that no address has.  */
+	for (uintptr_t tag = 1; tag <= 0xffff; tag++) {
+		uint32_t q[] = { 0, 1, span.blocks / 2, span.blocks - 1 };
+
+		for (size_t i = 0; i < sizeof q / sizeof q[0]; i++)
+			bad += mx_span_is_start(&span, (void *)
+			    ((uintptr_t)block(q[i]) ^ tag << 48));
+	}
 	ck_assert_uint_eq(bad, 0);
 	ck_assert(mx_span_is_start(&span, memory));
 #endif

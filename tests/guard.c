@@ -19,6 +19,8 @@
 # define malloc_usable_size(p) ((void)(p), SIZE_MAX)
 #endif
 
+extern void free_sized(void *, size_t) __attribute__((weak));
+
 static char *volatile hidden;
 
 /* Names that the lists of callers must show: extern, and never inlined.  */
@@ -175,6 +177,18 @@ resize_freed(void)
 	free(realloc(hidden, 600));
 }
 
+/* 16 is of the least class, as is what the page map's hints say of no span.  */
+static void
+sized(void)
+{
+	char *p = allocate_here(100);
+
+	hidden = p;
+	if (free_sized == NULL)
+		exit(97);
+	free_sized(hidden, 16);
+}
+
 /* All is as with other blocks.  */
 static void
 nothing(void)
@@ -247,6 +261,7 @@ static const struct {
 	{ "interior", interior, "M002 free.*: byte 16 of the block of 500 at",
 	    0 },
 	{ "resize-freed", resize_freed, "M001 realloc.*, which was freed", 1 },
+	{ "sized", sized, "M006 free_sized", 0 },
 	{ "nothing", nothing, "-", 0 },
 };
 

@@ -87,7 +87,18 @@ for mode in nothing one threads fork foreign; do
 	echo "$mode: $(wc -l <"$tmp/made") calls, all known"
 done
 
-# 4. The page map's tables have ordinary pages, whatever the system's default is.
+# 4. A program begins with errno 0, also where start was refused something.
+# (The first prlimit64 is libc's, which leaves errno as it is then.)
+for rule in madvise:1 prlimit64:2; do
+	call=${rule%:*}
+	strace -f -qq -o /dev/null -e trace="$call" \
+	    -e inject="$call:error=EINVAL:when=${rule#*:}+" \
+	    -E "LD_PRELOAD=$LIBMEMAIX" "$tmp/calls" errno 2>"$tmp/err"
+	code=$?
+	[ $code = 0 ] || fail "errno: $code after $call"
+done
+
+# 5. The page map's tables have ordinary pages, whatever the system's default is.
 if [ -d /sys/kernel/mm/transparent_hugepage ]; then
 	LD_PRELOAD=$LIBMEMAIX cat /proc/self/smaps | awk '
 	/^[0-9a-f]+-[0-9a-f]+ /	{ zero = / rw-p .* 0 *$/ }
