@@ -383,14 +383,12 @@ free_hidden(struct mx_cache *cache, struct mx_span *s, void *p)
 }
 
 /* What is not a small block, or comes to a thread without a cache that may be seen.  S
- * may be the hints' `none'.  Out of line, so that the others save no registers.  */
+ * is NULL if P is foreign.  Out of line, so that the others save no registers.  */
 MX_NOINLINE static void
 free_slower(void *p, struct mx_span *s)
 {
 	int saved = errno;
 
-	if (s == &mx_pagemap_hints.none)
-		s = mx_pagemap_get(p);
 	if (s == NULL)
 		free_foreign(p);
 	else if (!mx_conf_hides() || !free_hidden(mx_cache_own, s, p))
@@ -409,12 +407,10 @@ mx_free_slow(void *p, struct mx_span *s)
 	if (p == NULL)
 		return;
 	cache = mx_cache_self;
-	if (MX_UNLIKELY(!mx_pagemap_is_right(s, p))) {
+	if (MX_UNLIKELY(!mx_pagemap_is_right(s, p)))
 		s = mx_pagemap_get(p);
-		if (s == NULL)
-			s = &mx_pagemap_hints.none;
-	}
-	state = mx_load(&s->state, RELAXED);
+	state = MX_UNLIKELY(s == NULL) ? MX_SPAN_NONE :
+	    mx_load(&s->state, RELAXED);
 	if (MX_LIKELY(state == MX_SPAN_SMALL && cache != &mx_cache_empty))
 		mx_cache_put_remote(cache, s, p);
 	else if (state == MX_SPAN_MIXED && cache != &mx_cache_empty)

@@ -53,9 +53,9 @@ struct mx_pending {
 
 struct mx_cache {
 	/* Hot, as the next two: the current span by class, whose list malloc takes
-	 * from.  Never NULL: mx_cache_no_span stands for none.  (A free has to read the record
-	 * anyway.  With the lists here and their addresses in the records it read
-	 * one word more before it could write, see doc/performance.md.)  */
+	 * from.  Never NULL: mx_cache_no_span stands for none.  (A free has to read
+	 * the record anyway.  With the lists here and their addresses in the records
+	 * it read one word more before it could write, see doc/performance.md.)  */
 	struct mx_span *span[MX_CLASS_COUNT];
 
 	/* mx_block_key: at hand where the lists are.  1 in mx_cache_empty, whose

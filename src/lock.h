@@ -151,7 +151,7 @@ mx_lock_init(struct mx_lock *l)
 {
 	const struct mx_lock fresh = MX_LOCK_INIT;
 
-#ifdef __SANITIZE_THREAD__
+#ifdef MX_TSAN
 	/* Thread sanitizer sees calls, not assignments.  */
 	(void)pthread_mutex_init(&l->mutex, NULL);
 #endif

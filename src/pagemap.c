@@ -71,12 +71,9 @@ mx_pagemap_set(void *v, size_t pages, struct mx_span *s)
 	 * it before: its base, and no owner.  */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	for (size_t i = 0; i < pages; i++, p += MX_PAGE) {
-		size_t page = (uintptr_t)p >> MX_PAGE_SHIFT &
-		    (MX_HINT_COUNT - 1);
-
 		mx_store(&mx_pagemap_slot(p)->page[mx_pagemap_page(p)], s,
 		    RELAXED);
-		mx_store(&mx_pagemap_hints.page[page], hint, RELAXED);
+		mx_store(mx_pagemap_hint_entry(p), hint, RELAXED);
 	}
 }
 

@@ -165,25 +165,31 @@ mx_pagemap_get(const void *p)
 	return entry == 0 ? NULL : mx_pagemap_span(entry, p);
 }
 
+/* Where P's hint stands.  */
+MX_INLINE uintptr_t *
+mx_pagemap_hint_entry(const void *p)
+{
+	return &mx_pagemap_hints.page[(uintptr_t)p >> MX_PAGE_SHIFT &
+	    (MX_HINT_COUNT - 1)];
+}
+
 /* The span that holds P, or one that does not; never NULL.  Five instructions for
  * the eleven of mx_pagemap_get, and one load for two that depend on each other.  */
 MX_INLINE struct mx_span *
 mx_pagemap_hint(const void *p)
 {
-	size_t page = (uintptr_t)p >> MX_PAGE_SHIFT & (MX_HINT_COUNT - 1);
-
 	return (struct mx_span *)((uintptr_t)&mx_pagemap_hints +
-	    mx_peek(&mx_pagemap_hints.page[page]));
+	    mx_peek(mx_pagemap_hint_entry(p)));
 }
 
-/* Is S, P's hint and a span or `none', the span that holds P?  `none' is, for the
- * lowest addresses.  */
+/* Is S, P's hint, the span that holds P?  `none' is not, which has no base.  */
 MX_INLINE bool
 mx_pagemap_is_right(const struct mx_span *s, const void *p)
 {
-	return MX_HINT_IS_ALL ||
-	    ((uintptr_t)p - (uintptr_t)mx_peek(&s->base)) >> MX_PAGE_SHIFT <
-	    MX_HINT_COUNT;
+	uintptr_t base = (uintptr_t)mx_peek(&s->base);
+
+	return base != 0 && (MX_HINT_IS_ALL ||
+	    ((uintptr_t)p - base) >> MX_PAGE_SHIFT < MX_HINT_COUNT);
 }
 
 /* The slot of P, NULL if there is none.  */

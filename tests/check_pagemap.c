@@ -146,6 +146,8 @@ START_TEST(test_hint)
 	ck_assert_ptr_eq(mx_pagemap_hint(v), &mx_pagemap_hints.none);
 	ck_assert_ptr_null(mx_pagemap_hints.none.owner);
 	ck_assert_int_eq(mx_pagemap_hints.none.state, MX_SPAN_NONE);
+	ck_assert(!mx_pagemap_is_right(&mx_pagemap_hints.none, v));
+	ck_assert(!mx_pagemap_is_right(&mx_pagemap_hints.none, (void *)16));
 	s = mx_pagemap_record(v + MX_PAGE);
 	s->base = v + MX_PAGE;
 	s->pages = 4;

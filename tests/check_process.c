@@ -382,7 +382,7 @@ be_child(void)
 	alarm(60);
 	if (try_all() != 0)
 		return 1;
-#ifndef __SANITIZE_THREAD__
+#ifndef MX_TSAN
 	/* The thread sanitizer can't follow threads of a child.  */
 	struct mx_cache *cache = NULL;
 	pthread_t t;
