@@ -3,7 +3,7 @@
 # Plain `make' and `make check' build and run nothing of this.  The programs are
 # never linked with memaix: run.py preloads one allocator after the other.
 #
-#   make bench                          all, 5 rounds, about half an hour
+#   make bench                          all, 5 rounds, 12 minutes an allocator
 #   make bench-quick                    less of it, 3 rounds, under 3 minutes
 #   make bench-secure                   secure:true beside hardened allocators
 #   make bench BENCH=pairs,larson ROUNDS=9 ALLOCS=memaix,jemalloc

@@ -21,6 +21,7 @@ class Program:
 
     group = "programs"
     threads = 1
+    runs = 3                    # a full round: the fastest counts
 
     def __init__(self, name, command, stdin=None, env=None, count=1,
                  harmless=("--version",), clock="cpu", same_output=True):
@@ -33,7 +34,7 @@ class Program:
 class Server:
     """redis-server under redis-benchmark; see redis_run."""
 
-    name, group, threads = "redis", "programs", 2
+    name, group, threads, runs = "redis", "programs", 2, 2
     env = {}
 
     def __init__(self, server, client, requests, preload_libc):

@@ -19,10 +19,38 @@ PARTS = [("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"),
          ("allmax", "max of all")]
 
 
-class Result:
-    """The rows of a run, by benchmark and allocator."""
+def words_of(row):
+    return dict(w.split("=", 1) for w in (row.get("more") or "").split())
 
-    def __init__(self, comments, rows):
+
+def rounds_of(runs):
+    """A row for each round: that of its fastest run, with the largest peak, and
+    with what only another run says (the first is idle).  If one failed, so did
+    the round."""
+    rounds = {}
+    for r in runs:
+        r.update(words_of(r))
+        key = (r["bench"], r["alloc"], r["round"])
+        fast = rounds.setdefault(key, r)
+        if fast is r or fast["status"] != "ok":
+            continue
+        slow = r
+        if r["status"] != "ok" or float(r["score_ns"]) < \
+                float(fast["score_ns"]):
+            slow, fast = fast, r
+        if fast["status"] == "ok":
+            fast = dict(slow, **dict(fast, maxrss_kib=max(
+                slow["maxrss_kib"], fast["maxrss_kib"], key=float)))
+        rounds[key] = fast
+    return list(rounds.values())
+
+
+class Result:
+    """The rows of a comparison, one for each round, by benchmark and
+    allocator."""
+
+    def __init__(self, comments, runs):
+        rows = rounds_of(runs)
         self.comments, self.rows = comments, rows
         self.benches = list(dict.fromkeys(r["bench"] for r in rows))
         self.allocs = list(dict.fromkeys(r["alloc"] for r in rows))
@@ -34,7 +62,6 @@ class Result:
                        if r["status"] != "ok"}
         self.cells = {}
         for r in rows:
-            r.update(w.split("=", 1) for w in (r.get("more") or "").split())
             self.cells.setdefault((r["bench"], r["alloc"]), []).append(r)
 
     def values(self, bench, alloc, column):

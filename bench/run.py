@@ -25,9 +25,9 @@ import report                       # noqa: E402
 import runner                       # noqa: E402
 import suite                        # noqa: E402
 
-COLUMNS = ["bench", "group", "threads", "round", "alloc", "status", "clock",
-           "score_ns", "ops", "wall_ns", "user_us", "system_us", "maxrss_kib",
-           "minflt", "majflt", "nvcsw", "nivcsw", "more"]
+COLUMNS = ["bench", "group", "threads", "round", "run", "alloc", "status",
+           "clock", "score_ns", "ops", "wall_ns", "user_us", "system_us",
+           "maxrss_kib", "minflt", "majflt", "nvcsw", "nivcsw", "more"]
 
 # What programs write line by line, see suite.py.
 KEPT = {"memory": "bench,alloc,ms,kib,phase",
@@ -187,13 +187,15 @@ class Session:
                 f.write("%s,%s,%s\n" % (bench.name, alloc.name,
                                         ",".join(line.split())))
 
-    def one(self, turn, bench, alloc):
+    def one(self, turn, number, bench, alloc):
+        first = turn == 1 and number == 1
         row = {"bench": bench.name, "group": bench.group, "round": turn,
-               "threads": bench.threads, "alloc": alloc.name, "status": "ok"}
+               "run": number, "threads": bench.threads, "alloc": alloc.name,
+               "status": "ok"}
         try:
-            use, lines = self.runner.run(bench, alloc, turn == 1)
+            use, lines = self.runner.run(bench, alloc, first)
             row.update(use)
-            if lines and turn == 1:
+            if lines and first:
                 self.keep(bench, alloc, lines)
         except runner.Failed as e:
             row["status"] = "fail: " + str(e).replace(",", ";")[:200]
@@ -204,18 +206,23 @@ class Session:
         self.file.flush()
         return row
 
+    def runs(self, bench):
+        return 1 if self.args.quick else bench.runs
+
     def run(self):
         """A B C, A B C, ...: every allocator meets every mood of the
         machine."""
-        todo = [(turn, bench, alloc)
+        todo = [(turn, number, bench, alloc)
                 for turn in range(1, self.args.rounds + 1)
-                for bench in self.benches for alloc in self.chosen]
-        keys = [(bench.name, alloc.name) for _, bench, alloc in todo]
+                for bench in self.benches
+                for number in range(1, self.runs(bench) + 1)
+                for alloc in self.chosen]
+        keys = [(bench.name, alloc.name) for _, _, bench, alloc in todo]
         progress = Progress(len(todo))
-        for i, (turn, bench, alloc) in enumerate(todo):
+        for i, (turn, number, bench, alloc) in enumerate(todo):
             start = time.monotonic()
-            row = {} if keys[i] in self.failed else self.one(turn, bench,
-                                                             alloc)
+            row = {} if keys[i] in self.failed else self.one(
+                turn, number, bench, alloc)
             progress.tell(keys[i], time.monotonic() - start,
                           "round %d/%d %s %s %.0f ms" % (
                               turn, self.args.rounds, bench.name, alloc.name,
