@@ -52,7 +52,7 @@ reserve_arena(size_t need)
 	bool tight = mx_sys_facts.limit != SIZE_MAX;
 	size_t size = tight ? TIGHT_ARENA : mx_conf.arena;
 	/* So that each step is whole large pages.  */
-	size_t align = mx_conf.huge && !tight ? mx_max(unit, MX_ARENA_STEP) : unit;
+	size_t align = mx_conf.huge == MX_CONF_TRUE && !tight ? mx_max(unit, MX_ARENA_STEP) : unit;
 	struct mx_arena *a;
 	void *v;
 
@@ -158,4 +158,19 @@ mx_arena_holds(const void *p)
 	while (a != NULL && (uintptr_t)p - (uintptr_t)a->base >= a->size)
 		a = a->next;
 	return a != NULL;
+}
+
+bool
+mx_arena_maps(const void *v, size_t n)
+{
+	const struct mx_arena *a = mx_load(&mx_arena_list, ACQUIRE);
+
+	for (; a != NULL; a = a->next) {
+		size_t mapped = mx_load(&a->mapped, RELAXED);
+		size_t at = (uintptr_t)v - (uintptr_t)a->base;
+
+		if (at < mapped && n <= mapped - at)
+			return true;
+	}
+	return false;
 }

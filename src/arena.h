@@ -44,4 +44,7 @@ void *mx_arena_grow_at(const void *v, size_t n, size_t *got);
  * can have other owners' memory beside ours.  */
 bool mx_arena_holds(const void *p);
 
+/* Any thread.  Are all N bytes at V below the border of an arena?  */
+bool mx_arena_maps(const void *v, size_t n);
+
 #endif /* MX_ARENA_H */

@@ -25,6 +25,7 @@ struct option {
 };
 
 static const char *const misuse_words[] = { "abort", "report" };
+static const char *const huge_words[] = { "false", "true", "auto" };
 
 #define AT(name) offsetof(struct mx_conf, name)
 
@@ -51,11 +52,12 @@ static const struct option options[] = {
 	    "a thread gives old free memory back while the program rests", NULL },
 	{ "move", BOOL, AT(move), 0, 1, 1,
 	    "grow a large block by moving its pages, not by copying", NULL },
-	{ "huge", BOOL, AT(huge), 0, 1, 0,
-	    "ask for huge pages where memory fills densely", NULL },
+	{ "huge", WORD, AT(huge), 0, 2, MX_CONF_AUTO,
+	    "huge pages where memory fills densely; auto: if they are cheap",
+	    huge_words },
 	{ "brk", BOOL, AT(brk), 0, 1, 0,
 	    "AIX: take memory from the break, as libc's malloc does", NULL },
-	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 16 * MX_MIB,
+	{ "huge_min", SIZE, AT(huge_min), 0, 64 * MX_GIB, 32 * MX_MIB,
 	    "memory in use from which huge pages are asked for", NULL },
 	{ "mixed_min", SIZE, AT(mixed_min), 0, 64 * MX_GIB, 16 * MX_MIB,
 	    "memory in use from which sparse spans serve larger blocks", NULL },
@@ -121,6 +123,13 @@ parse_bool(const char *s, size_t n, size_t *v)
 	return false;
 }
 
+/* Does a name alone, without a value, switch it on?  */
+static bool
+is_truth(const struct option *o)
+{
+	return o->type == BOOL || (o->type == WORD && o->words == huge_words);
+}
+
 /* Digits, then for sizes K, M, G or T in powers of 1024.  */
 static bool
 parse_number(const char *s, size_t n, bool suffix, size_t *v)
@@ -150,13 +159,14 @@ parse_number(const char *s, size_t n, bool suffix, size_t *v)
 	return i == n;
 }
 
+/* Where the first two words are false and true, what else means them, too.  */
 static bool
 parse_word(const struct option *o, const char *s, size_t n, size_t *v)
 {
 	for (*v = 0; *v <= o->max; ++*v)
 		if (same(s, n, o->words[*v]))
 			return true;
-	return false;
+	return is_truth(o) && parse_bool(s, n, v);
 }
 
 static void
@@ -196,12 +206,13 @@ set_option(const struct option *o, const char *value, size_t n)
 	size_t v = 0;
 	bool good;
 
+	if (n == 0 && is_truth(o)) {
+		set_number(o, 1);
+		return;
+	}
 	switch (o->type) {
 	case BOOL:
-		/* A name alone switches it on.  */
-		good = n == 0 || parse_bool(value, n, &v);
-		if (n == 0)
-			v = 1;
+		good = parse_bool(value, n, &v);
 		break;
 	case PATH:
 		good = n <= o->max;

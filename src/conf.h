@@ -17,6 +17,9 @@
 /* Values of on_misuse, in the order of the option's words.  */
 enum { MX_CONF_ABORT, MX_CONF_REPORT };
 
+/* Values of huge.  */
+enum { MX_CONF_FALSE, MX_CONF_TRUE, MX_CONF_AUTO };
+
 struct mx_conf {
 	bool help;
 	bool verbose;
@@ -24,7 +27,6 @@ struct mx_conf {
 	bool stats_json;
 	bool background_thread;
 	bool move;
-	bool huge;
 	bool brk;
 	bool secure;
 	bool explain_fault;
@@ -33,6 +35,7 @@ struct mx_conf {
 	size_t dirty_min;       /* bytes */
 	size_t dirty_percent;
 	size_t decay_ms;
+	size_t huge;            /* MX_CONF_... */
 	size_t huge_min;        /* bytes */
 	size_t mixed_min;       /* bytes */
 	size_t mixed_percent;

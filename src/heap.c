@@ -33,6 +33,15 @@
  * in places only, and each place would cost a huge page.  */
 #define HUGE_BLOCK_MAX (4 * MX_MIB)
 
+/* Larger heaps than this may get huge pages back: to keep the system from it splits its
+ * mappings, of which Linux lets a process have 65,530.  */
+#define BREAK_MAX       (16 * MX_GIB)
+
+/* What is touched to see what ordinary pages cost; growths without huge pages at a
+ * time, at most.  */
+#define SAMPLE          (64 * MX_KIB)
+#define UNTRIED_MAX     63
+
 /* An alignment above this is not kept free of use in front of the block.  */
 #define LEAD_MAX (4 * MX_MIB)
 
@@ -40,11 +49,19 @@ struct mx_heap_account mx_heap_account;
 
 static struct mx_lock lock = MX_LOCK_INIT;
 
-/* heap lock.  One thread at a time gives pages back.  */
-static bool releasing;
+/* heap lock.  A thread gives pages back, or touches new ones, and lets the lock go
+ * meanwhile: one at a time.  */
+static bool away;
 
-/* heap lock.  Some of the memory may be huge pages.  */
+/* heap lock.  Some of the memory may be huge pages; there may be more.  */
 static bool has_huge;
+static bool wants_huge;
+
+/* heap lock.  With huge:auto, how long the first touch of as many bytes as a huge page
+ * has takes in ordinary pages, in nanoseconds; 0: not known yet.  For how many growths
+ * no huge page is tried, and for how many after the next that is not cheap.  */
+static uint64_t ordinary;
+static unsigned untried, untried_next = 1;
 
 /* heap lock.  After a refusal nothing is tried below this many dirty pages.  */
 static size_t refused_at;
@@ -60,7 +77,7 @@ mx_heap_lock_idle(void)
 {
 	for (;;) {
 		mx_lock(&lock);
-		if (!releasing)
+		if (!away)
 			return;
 		mx_unlock(&lock);
 		(void)sched_yield();
@@ -77,7 +94,7 @@ void
 mx_heap_lock_init(void)
 {
 	mx_lock_init(&lock);
-	releasing = false;
+	away = false;
 }
 
 static uint32_t
@@ -97,9 +114,10 @@ pages_for(size_t n)
 static bool
 uses_huge(void)
 {
-	return mx_conf.huge && !mx_conf.secure &&
+	return mx_conf.huge != MX_CONF_FALSE && !mx_conf.secure &&
 	    mx_heap_account.used >= mx_conf.huge_min >> MX_PAGE_SHIFT &&
-	    mx_sys_huge_is_supported();
+	    mx_sys_huge_is_supported() && (mx_conf.huge == MX_CONF_TRUE ||
+	    mx_sys_huge_size() <= MX_ARENA_STEP);
 }
 
 /* ---- pages that fault, with secure:true ----
@@ -220,6 +238,33 @@ open_pages(char *v, size_t pages)
 	return 0;
 }
 
+/* Is nothing of the huge page at V in memory?  */
+static bool
+is_fresh(char *v, size_t huge)
+{
+	size_t skip;
+
+	return mx_arena_maps(v, huge) &&
+	    mx_pagemap_find_ready(v, huge >> MX_PAGE_SHIFT, true, &skip) == 0;
+}
+
+/* [V, V + N), of which nothing is in memory, is about to be used.  If that is true of
+ * all of a huge page there it may be one, again (break_huge).  */
+static void
+make_huge(char *v, size_t n)
+{
+	size_t huge = mx_sys_huge_size();
+	char *at = (char *)mx_align_down((uintptr_t)v, huge);
+	char *end;
+
+	for (; at < v + n; at = end + huge) {
+		for (end = at; end < v + n && is_fresh(end, huge); end += huge)
+			continue;
+		if (end > at)
+			(void)mx_sys_huge(at, (size_t)(end - at));
+	}
+}
+
 /* Prepared -> Ready for the pages of BUSY run S that are not.  As a rule all are, and
  * that needs no look at their bits.  */
 static bool
@@ -234,6 +279,9 @@ make_ready(const struct mx_span *s)
 		n = mx_pagemap_find_ready(v, rest, false, &skip);
 		v += skip << MX_PAGE_SHIFT;
 		if (n > 0) {
+			if (wants_huge &&
+			    s->pages <= HUGE_BLOCK_MAX >> MX_PAGE_SHIFT)
+				make_huge(v, n << MX_PAGE_SHIFT);
 			e = mx_conf.secure ? open_pages(v, n) : 0;
 			if (e == 0)
 				e = mx_sys_used(v, n << MX_PAGE_SHIFT);
@@ -307,13 +355,87 @@ take_free(size_t pages, size_t align, struct old *old)
 	return start_use(s) ? s : NULL;
 }
 
+/* Is it time to try a huge page?  With huge:true it always is.  */
+static bool
+is_turn(void)
+{
+	if (mx_conf.huge == MX_CONF_TRUE)
+		return true;
+	if (away || untried > 0) {
+		untried -= untried > 0;
+		return false;
+	}
+	return true;
+}
+
+/* N bytes at V, which nobody else knows yet, become Ready, and the first TOUCHED of them
+ * are touched.  How many nanoseconds that takes goes to *NS: up to some milliseconds, so
+ * the lock is let go.  The answer is how many pages are Ready now.  */
+static size_t
+touch(char *v, size_t n, size_t touched, uint64_t *ns)
+{
+	uint64_t start = 0;
+	int e;
+
+	mx_lock_busy();
+	away = true;
+	mx_unlock(&lock);
+	e = mx_sys_used(v, n);
+	if (e == 0) {
+		start = sysNanosOS();
+		mx_sys_touch(v, touched);
+	}
+	*ns = sysNanosOS() - start;
+	mx_lock(&lock);
+	away = false;
+	mx_lock_idle();
+	if (e != 0)
+		return 0;
+	mx_pagemap_mark_ready(v, n >> MX_PAGE_SHIFT, true);
+	return n >> MX_PAGE_SHIFT;
+}
+
+/* Of the new memory [V, END), whole huge pages of HUGE bytes, the first becomes one, and
+ * if that was cheap, the others are to.  How many pages are Ready now.
+ *
+ * A host that takes free memory back may have no huge page at hand (5 us for each 4 KiB,
+ * where ordinary pages take 2.6 and huge ones as a rule 0.8), or the kernel makes room
+ * for one first.  */
+static size_t
+try_huge(char *v, const char *end, size_t huge)
+{
+	uint64_t ns;
+	size_t ready;
+
+	if (ordinary == 0) {
+		ready = touch(v, SAMPLE, SAMPLE, &ns);
+		if (ready > 0)
+			ordinary = mx_max(ns, 1) * (huge / SAMPLE);
+		return ready;
+	}
+	if (mx_sys_huge(v, huge) == MX_HUGE_UNSUPPORTED)
+		return 0;
+	has_huge = true;
+	ready = touch(v, huge, 1, &ns);
+	wants_huge = ns <= ordinary / 4 * 3;
+	if (!wants_huge) {
+		untried = untried_next;
+		untried_next = mx_min(2 * untried_next + 1, UNTRIED_MAX);
+		return ready;
+	}
+	untried_next = 1;
+	if (v + huge < end)
+		(void)mx_sys_huge(v + huge, (size_t)(end - v) - huge);
+	return ready;
+}
+
 /* Address space for a run of N bytes that did not fit, and for others: whole huge pages,
  * and the system is asked to make them so.  Such memory fills to the last block, so
  * nothing is lost, and the first touch of 2 MiB costs a quarter of 512 faults where the
- * system has huge pages at hand (calloc-large 0.6 of its time, shrink-all 0.8).  Where
- * it has not it costs five times as much, so this is an option.  */
+ * system has huge pages at hand (calloc-large 0.6 of its time, shrink-all 0.8).  *READY:
+ * how many pages of it are Ready.  */
 static char *
-grow_huge(size_t n, size_t *got)
+grow_huge(size_t n, size_t *got, size_t *ready)
 {
 	size_t huge = mx_sys_huge_size();
 	char *at = mx_arena_border();
@@ -323,14 +445,18 @@ grow_huge(size_t n, size_t *got)
 	 * does.  */
 	char *v = mx_arena_grow(pad + mx_align_up(mx_max(n, MX_ARENA_STEP),
 	    huge), got);
-	char *from;
+	char *from, *to;
 
 	if (v == NULL)
 		return NULL;
 	from = (char *)mx_align_up((uintptr_t)v, huge);
-	if (from + huge <= v + *got)
-		has_huge |= mx_sys_huge(from, mx_align_down((size_t)(v + *got -
-		    from), huge)) != MX_HUGE_UNSUPPORTED;
+	to = (char *)mx_align_down((uintptr_t)v + *got, huge);
+	if (from >= to)
+		return v;
+	if (mx_conf.huge == MX_CONF_AUTO)
+		*ready = try_huge(from, to, huge);
+	else if (mx_sys_huge(from, (size_t)(to - from)) != MX_HUGE_UNSUPPORTED)
+		has_huge = wants_huge = true;
 	return v;
 }
 
@@ -340,16 +466,17 @@ grow(size_t pages, size_t align)
 {
 	size_t n = pages << MX_PAGE_SHIFT;
 	size_t slack = align - MX_PAGE;
-	size_t got;
+	size_t got, ready = 0;
 	char *v = NULL;
 
-	if (n <= HUGE_BLOCK_MAX && uses_huge())
-		v = grow_huge(n + slack, &got);
+	if (n <= HUGE_BLOCK_MAX && uses_huge() && is_turn())
+		v = grow_huge(n + slack, &got, &ready);
 	if (v == NULL)
 		v = mx_arena_grow(n + slack, &got);
 	if (v == NULL)
 		return false;
-	mx_runs_insert(v, got >> MX_PAGE_SHIFT, 0, now());
+	mx_heap_account.dirty += ready;
+	mx_runs_insert(v, got >> MX_PAGE_SHIFT, ready, now());
 	return true;
 }
 
@@ -576,6 +703,23 @@ find_dirty(const struct mx_span *s, char **v, size_t *want)
 	return first;
 }
 
+/* A part of the huge pages around [V, V + N) goes, and is not to come back by itself:
+ * else the system would make a huge page again of any that has one ordinary page in use
+ * (khugepaged), and a program that rests would grow.  */
+static void
+break_huge(char *v, size_t n)
+{
+	size_t huge = mx_sys_huge_size();
+	char *first = (char *)mx_align_down((uintptr_t)v, huge);
+	char *last = (char *)mx_align_down((uintptr_t)v + n, huge);
+
+	if (first != v && mx_arena_maps(first, huge))
+		(void)mx_sys_no_huge(first, huge);
+	if (last != v + n && (last != first || first == v) &&
+	    mx_arena_maps(last, huge))
+		(void)mx_sys_no_huge(last, huge);
+}
+
 /* Give back up to WANT dirty pages of the BUSY run S.  The lock is let go while
  * the kernel works.  The answer is how many went; 0: refused.  */
 static size_t
@@ -583,11 +727,15 @@ release_part(struct mx_span *s, size_t want)
 {
 	char *v;
 	size_t n = find_dirty(s, &v, &want);
+	bool may_break = has_huge && mx_load(&mx_sys_account.peak_ready,
+	    RELAXED) <= BREAK_MAX;
 	enum mx_release r;
 
 	n = mx_min(n, mx_min(pages_for(want << MX_PAGE_SHIFT),
 	    RELEASE_STEP >> MX_PAGE_SHIFT));
 	mx_unlock(&lock);
+	if (may_break)
+		break_huge(v, n << MX_PAGE_SHIFT);
 	r = mx_sys_release(v, n << MX_PAGE_SHIFT);
 	mx_lock(&lock);
 	if (r == MX_RELEASE_KEPT)
@@ -609,7 +757,7 @@ release_down_to(size_t keep)
 
 	/* This thread is at work even while the lock is open.  */
 	mx_lock_busy();
-	releasing = true;
+	away = true;
 	while (!refused && mx_heap_account.dirty > keep &&
 	    (s = mx_runs_take_oldest()) != NULL) {
 		uint32_t stamp = s->stamp;
@@ -622,7 +770,7 @@ release_down_to(size_t keep)
 	}
 	refused_at = refused ? mx_heap_account.dirty +
 	    mx_heap_account.dirty / 8 : 0;
-	releasing = false;
+	away = false;
 	mx_lock_idle();
 }
 
@@ -633,7 +781,7 @@ release_some(uint32_t t)
 	size_t bound = mx_spare_bound(mx_heap_account.used);
 	uint32_t stamp;
 
-	if (releasing || mx_heap_account.dirty < refused_at)
+	if (away || mx_heap_account.dirty < refused_at)
 		return;
 	if (mx_heap_account.dirty > bound) {
 		/* A quarter at a time, so that a steady stream of frees costs
@@ -872,7 +1020,7 @@ mx_heap_decay(size_t ms)
 
 	mx_lock(&lock);
 	/* In parts, between which other threads take and give.  */
-	while (!releasing && mx_heap_account.dirty > 0 &&
+	while (!away && mx_heap_account.dirty > 0 &&
 	    mx_heap_account.dirty >= refused_at && mx_runs_oldest(&stamp) &&
 	    now() - stamp >= ms) {
 		release_down_to(mx_heap_account.dirty -
@@ -892,7 +1040,7 @@ mx_heap_trim(void)
 
 	mx_lock(&lock);
 	before = mx_heap_account.dirty;
-	if (!releasing)
+	if (!away)
 		release_down_to(0);
 	went = mx_heap_account.dirty < before;
 	mx_unlock(&lock);

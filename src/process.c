@@ -69,7 +69,7 @@ mx_process_init(void)
 		mx_secure_init(sysRandomOS());
 		configured = configure();
 		mx_sys_choose_source(mx_conf.brk ? MX_SOURCE_BREAK :
-		    mx_conf.huge ? MX_SOURCE_LARGE : MX_SOURCE_MAP);
+		    mx_conf.huge == MX_CONF_TRUE ? MX_SOURCE_LARGE : MX_SOURCE_MAP);
 		mx_store(&initialized, true, RELEASE);
 	}
 	mx_unlock(&init_lock);
@@ -308,7 +308,7 @@ start_background(void)
 static void
 check_huge(void)
 {
-	if (!mx_conf.huge || mx_sys_facts.large || mx_sys_huge_is_supported())
+	if (mx_conf.huge != MX_CONF_TRUE || mx_sys_facts.large || mx_sys_huge_is_supported())
 		return;
 	mx_sys_huge_disable();
 	mx_out_message("huge: this system has no huge pages, or has them "

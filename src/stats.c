@@ -293,9 +293,11 @@ static const struct line more_lines[] = {
 static const char *
 huge(const struct memaix_stats *st)
 {
-	if (!mx_conf.huge)
+	if (mx_conf.huge == MX_CONF_FALSE)
 		return "off";
-	return st->huge_page > 0 || mx_sys_facts.large ? "on" : "unsupported";
+	if (st->huge_page == 0 && !mx_sys_facts.large)
+		return "unsupported";
+	return mx_conf.huge == MX_CONF_AUTO ? "auto" : "on";
 }
 
 #define COUNT(a) (sizeof (a) / sizeof (a)[0])
@@ -343,7 +345,7 @@ mx_stats_text(struct mx_out *o)
 		mx_out(o, "  %16zu  %-14s %s\n", value(&st, &more_lines[i]),
 		    more_lines[i].name, more_lines[i].text);
 	mx_out(o, "  %16s  %-14s %s\n", huge(&st), "huge",
-	    "huge pages: on, off or unsupported");
+	    "huge pages: on, auto, off or unsupported");
 }
 
 static void

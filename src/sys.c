@@ -280,6 +280,11 @@ mx_sys_move(void *new_, void *old, size_t n)
 	if (mx_load(&mx_sys_facts.no_move, RELAXED))
 		return ENOSYS;
 	e = sysMoveOS(new_, old, n);
+	/* A range of which parts were advised otherwise is several mappings, which
+	 * Linux does not move.  Made one, it does.  */
+	if (e == ENOMEM && mx_load(&huge_size, RELAXED) != HUGE_UNKNOWN &&
+	    mx_sys_no_huge(old, n) != MX_HUGE_UNSUPPORTED)
+		e = sysMoveOS(new_, old, n);
 	if (e == ENOSYS || e == EINVAL)
 		mx_store(&mx_sys_facts.no_move, true, RELAXED);
 	if (e == EFAULT)
@@ -315,14 +320,22 @@ mx_sys_huge_disable(void)
 enum mx_huge
 mx_sys_huge(void *v, size_t n)
 {
-	return mx_sys_huge_is_supported() ? sysHugePageOS(v, n) :
+	int saved = errno;
+	enum mx_huge r = mx_sys_huge_is_supported() ? sysHugePageOS(v, n) :
 	    MX_HUGE_UNSUPPORTED;
+
+	errno = saved;
+	return r;
 }
 
 enum mx_huge
 mx_sys_no_huge(void *v, size_t n)
 {
-	return sysNoHugePageOS(v, n);
+	int saved = errno;
+	enum mx_huge r = sysNoHugePageOS(v, n);
+
+	errno = saved;
+	return r;
 }
 
 void

@@ -426,13 +426,19 @@ sysRandomOS(void)
 }
 
 uint64_t
-sysClockOS(void)
+sysNanosOS(void)
 {
 	struct timespec t;
 
 	if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
 		return 0;
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t
+sysClockOS(void)
+{
+	return sysNanosOS() / 1000000;
 }
 
 /* There is no mremap.  */

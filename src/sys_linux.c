@@ -162,17 +162,21 @@ sysPageSizeOS(void)
 	return getauxval(AT_PAGESZ);
 }
 
-/* First line of a small file of the kernel's; the length, 0 if unreadable.  */
+/* First line of a small file of the kernel's; the length, 0 if unreadable.  The heap
+ * lock may be held, so that the thread must not be cancelled here.  */
 static size_t
 read_line(const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = 0;
+	int state, fd;
 
-	if (fd < 0)
-		return 0;
-	n = read(fd, buf, size - 1);
-	close(fd);
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, buf, size - 1);
+		close(fd);
+	}
+	(void)pthread_setcancelstate(state, &state);
 	if (n <= 0)
 		return 0;
 	buf[n] = '\0';
@@ -383,6 +387,16 @@ sysClockOS(void)
 	if (clock_gettime(CLOCK_MONOTONIC_COARSE, &t) != 0)
 		return 0;
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t
+sysNanosOS(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 int

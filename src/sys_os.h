@@ -140,6 +140,9 @@ enum mx_where sysWhereOS(const void *p);
 /* Milliseconds from some fixed point; cheap, coarse.  */
 uint64_t sysClockOS(void);
 
+/* Nanoseconds, to measure with.  */
+uint64_t sysNanosOS(void);
+
 /* Ready -> Ready at another address, and the old range is Ready and zero: move
  * the pages of [OLD, OLD+N) to [NEW, NEW+N), which is Ready and whose bytes are
  * given up.  0, or an errno value and nothing happened (ENOSYS where the system

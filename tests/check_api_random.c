@@ -262,7 +262,7 @@ START_TEST(test_random)
 	mx_process_init();
 	refusing = _i >= N_KERNELS;
 	property_start();
-	mx_conf.huge = property_below(2);
+	mx_conf.huge = property_below(3);
 	mx_conf.huge_min = 0;
 	mx_conf.move = property_below(2);
 	mx_conf.mixed_min = property_below(2) ? 0 : 64 * MX_GIB;

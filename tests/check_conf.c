@@ -23,7 +23,7 @@ static const struct number {
 	{ "dirty_min", &mx_conf.dirty_min, 8 * MX_MIB, 0, 64 * MX_GIB, true },
 	{ "dirty_percent", &mx_conf.dirty_percent, 300, 0, 1000, false },
 	{ "decay_ms", &mx_conf.decay_ms, 1000, 0, 3600000, false },
-	{ "huge_min", &mx_conf.huge_min, 16 * MX_MIB, 0, 64 * MX_GIB, true },
+	{ "huge_min", &mx_conf.huge_min, 32 * MX_MIB, 0, 64 * MX_GIB, true },
 	{ "mixed_min", &mx_conf.mixed_min, 16 * MX_MIB, 0, 64 * MX_GIB, true },
 	{ "mixed_percent", &mx_conf.mixed_percent, 12, 0, 100, false },
 	{ "guard_rate", &mx_conf.guard_rate, 0, 0, 1000000000, false }
@@ -39,7 +39,6 @@ static const struct truth {
 	{ "stats", &mx_conf.stats, false },
 	{ "stats_json", &mx_conf.stats_json, false },
 	{ "move", &mx_conf.move, true },
-	{ "huge", &mx_conf.huge, false },
 	{ "brk", &mx_conf.brk, false },
 	{ "secure", &mx_conf.secure, false },
 	{ "explain_fault", &mx_conf.explain_fault, false },
@@ -269,7 +268,7 @@ START_TEST(test_prefix)
 	parse("stats_json:1");
 	ck_assert(mx_conf.stats_json && !mx_conf.stats && !mx_conf.help);
 	parse("huge_min:1");
-	ck_assert(mx_conf.huge_min == 1 && !mx_conf.huge);
+	ck_assert(mx_conf.huge_min == 1 && mx_conf.huge == MX_CONF_AUTO);
 	parse("hug:1");
 	text_has("did you mean huge?");
 }
@@ -310,6 +309,30 @@ START_TEST(test_word)
 }
 END_TEST
 
+/* A word that was a truth once: what a truth may be it may, too.  */
+START_TEST(test_huge)
+{
+	static const struct {
+		const char *text;
+		size_t value;
+	} words[] = {
+		{ "huge:false", MX_CONF_FALSE }, { "huge", MX_CONF_TRUE },
+		{ "huge:off", MX_CONF_FALSE }, { "huge:true", MX_CONF_TRUE },
+		{ "huge:auto", MX_CONF_AUTO }, { "huge=1", MX_CONF_TRUE },
+		{ "huge=0", MX_CONF_FALSE }
+	};
+
+	ck_assert_uint_eq(mx_conf.huge, MX_CONF_AUTO);
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		parse(words[i].text);
+		text_has_not("memaix:");
+		ck_assert_uint_eq(mx_conf.huge, words[i].value);
+	}
+	parse("huge:maybe");
+	text_has("huge: maybe is not one of false, true, auto; using false\n");
+}
+END_TEST
+
 /* The help names every option with the value in force, one line each.  */
 START_TEST(test_help)
 {
@@ -319,7 +342,7 @@ START_TEST(test_help)
 	text_divert();
 	mx_conf_help(STDERR_FILENO);
 	text_restore();
-	ck_assert_uint_eq(text_lines(), 2 + N_NUMBERS + N_TRUTHS + 2);
+	ck_assert_uint_eq(text_lines(), 2 + N_NUMBERS + N_TRUTHS + 3);
 	text_has("MEMAIX_OPTIONS=name:value,name:value\n");
 	for (int i = 0; i < N_NUMBERS; i++) {
 		snprintf(line, sizeof line, "\n  %-17s ", numbers[i].name);
@@ -337,6 +360,7 @@ START_TEST(test_help)
 	text_has("\n  arena             1G           1G       4M to 64G ");
 	text_has("\n  stats_file        /some/where  -        path to 255 bytes ");
 	text_has("\n  on_misuse         abort        abort    abort, report ");
+	text_has("\n  huge              true         auto     false, true, auto ");
 }
 END_TEST
 
@@ -384,6 +408,7 @@ main(void)
 	tcase_add_test(tc, test_prefix);
 	tcase_add_test(tc, test_environment);
 	tcase_add_test(tc, test_word);
+	tcase_add_test(tc, test_huge);
 	tcase_add_test(tc, test_help);
 	tcase_add_test(tc, test_random_text);
 	return run(s);

@@ -431,13 +431,101 @@ START_TEST(test_huge_whole)
 }
 END_TEST
 
+/* Small spans, whatever they are for, until the heap has grown N times.  */
+static void
+grow_times(int n)
+{
+	while (n-- > 0)
+		for (unsigned long calls = fake_os_calls(FAKE_MAP);
+		    fake_os_calls(FAKE_MAP) == calls;)
+			ck_assert_ptr_nonnull(mx_heap_take_small(0));
+}
+
+/* With huge:auto the first growth tells what ordinary pages cost; as long as huge ones
+ * are cheaper each later one has some.  */
+START_TEST(test_huge_cheap)
+{
+	options.huge = 2 * MX_MIB;
+	start();
+	mx_conf.huge = MX_CONF_AUTO;
+	mx_conf.huge_min = 0;
+	fake_os_step(1000);
+	grow_times(1);
+	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
+	grow_times(20);
+	ck_assert_uint_ge(fake_os_huge_bytes(), 20 * 4 * MX_MIB - 2 * options.huge);
+	expect_heap();
+}
+END_TEST
+
+/* As long as they are not, fewer and fewer are tried, and only one each time.  */
+START_TEST(test_huge_dear)
+{
+	options.huge = 2 * MX_MIB;
+	start();
+	mx_conf.huge = MX_CONF_AUTO;
+	mx_conf.huge_min = 0;
+	fake_os_step(1000);
+	grow_times(1);
+	/* 32 samples are as much as a huge page.  */
+	fake_os_step(32 * 1000 * 3 / 4 + 1);
+	grow_times(20);
+	/* The 1st, 3rd, 7th and 15th.  */
+	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 4);
+	ck_assert_uint_eq(fake_os_huge_bytes(), 4 * options.huge);
+	fake_os_step(1000);
+	grow_times(40);
+	ck_assert_uint_ge(fake_os_huge_bytes(), 24 * options.huge);
+	expect_heap();
+}
+END_TEST
+
+/* A huge page of which a part went back may not become one by itself, and may when
+ * all of it is wanted again.  */
+START_TEST(test_huge_broken)
+{
+	struct mx_span *s[64];
+	bool zero = false;
+	size_t huge_bytes;
+
+	options.huge = 2 * MX_MIB;
+	start();
+	mx_conf.huge = _i ? MX_CONF_AUTO : MX_CONF_TRUE;
+	mx_conf.huge_min = 0;
+	mx_conf.dirty_min = 0;
+	fake_os_step(1000);
+	grow_times(2);
+	for (int i = 0; i < 64; i++) {
+		s[i] = mx_heap_take_large(1 * MX_MIB, MX_PAGE, &zero);
+		ck_assert_ptr_nonnull(s[i]);
+	}
+	huge_bytes = fake_os_huge_bytes();
+	ck_assert_uint_ge(huge_bytes, 60 * MX_MIB);
+	for (int i = 0; i < 64; i += 2)
+		ck_assert(mx_heap_give_large(s[i], s[i]->base));
+	(void)mx_heap_trim();
+	ck_assert_uint_eq(mx_heap_account.dirty, 0);
+	ck_assert_uint_le(fake_os_huge_bytes(), huge_bytes - 60 * MX_MIB);
+	for (int i = 1; i < 64; i += 2)
+		ck_assert(mx_heap_give_large(s[i], s[i]->base));
+	(void)mx_heap_trim();
+	for (int i = 0; i < 64; i++) {
+		s[i] = mx_heap_take_large(1 * MX_MIB, MX_PAGE, &zero);
+		ck_assert_ptr_nonnull(s[i]);
+	}
+	ck_assert_uint_ge(fake_os_huge_bytes(), huge_bytes - 4 * MX_MIB);
+	expect_heap();
+}
+END_TEST
+
 START_TEST(test_huge_off)
 {
 	options.huge = 2 * MX_MIB;
 	start();
 	mx_conf.huge_min = 0;
-	mx_conf.huge = _i == 1;
-	mx_conf.secure = _i == 1;
+	mx_conf.huge = _i < 2 ? MX_CONF_FALSE : _i < 4 ? MX_CONF_TRUE :
+	    MX_CONF_AUTO;
+	mx_conf.secure = (_i & 1) != 0 || _i >= 2;
 	for (int i = 0; i < 1000; i++)
 		ck_assert_ptr_nonnull(mx_heap_take_small(0));
 	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
@@ -467,6 +555,9 @@ main(void)
 	tcase_add_test(tc, test_huge);
 	tcase_add_loop_test(tc, test_huge_large, 1, 7);
 	tcase_add_test(tc, test_huge_whole);
-	tcase_add_loop_test(tc, test_huge_off, 0, 2);
+	tcase_add_test(tc, test_huge_cheap);
+	tcase_add_test(tc, test_huge_dear);
+	tcase_add_loop_test(tc, test_huge_broken, 0, 2);
+	tcase_add_loop_test(tc, test_huge_off, 0, 6);
 	return run(s);
 }

@@ -205,6 +205,9 @@ random_step(void)
 		random_refusal();
 	if (property_one_in(100))
 		fake_os_advance(property_size(100000));
+	/* Huge pages become cheap and dear.  */
+	if (property_one_in(50))
+		fake_os_step(property_size(100000));
 	if (property_one_in(200))
 		(void)mx_heap_trim();
 	if (n_lives > 0 && property_one_in(4))
@@ -230,7 +233,7 @@ START_TEST(test_random)
 	mx_conf.arena = (size_t)4 << property_below(9) << 20;
 	mx_conf.dirty_min = property_size(64 * MX_MIB);
 	mx_conf.dirty_percent = property_size(200);
-	mx_conf.huge = property_below(2);
+	mx_conf.huge = property_below(3);
 	mx_conf.huge_min = 0;
 	budget = (options.limit != 0 ? 256 * MX_MIB : mx_sys_facts.page <
 	    MX_MIB ? 512 * MX_MIB : 2 * MX_GIB) >> MX_PAGE_SHIFT;

@@ -363,16 +363,21 @@ END_TEST
 /* What the system gives, and whether it is asked for.  */
 START_TEST(test_huge)
 {
+	const char *what;
+	char word[40];
+
 	options.huge = _i & 1 ? 2 * MX_MIB : 0;
 	start();
-	mx_conf.huge = (_i & 2) != 0;
+	mx_conf.huge = (size_t)_i / 2;
+	what = mx_conf.huge == MX_CONF_FALSE ? "off" : (_i & 1) == 0 ?
+	    "unsupported" : mx_conf.huge == MX_CONF_TRUE ? "on" : "auto";
 	print(mx_stats_text);
 	text_has(_i & 1 ? " 2097152  huge_page " : " 0  huge_page ");
-	text_has(_i < 2 ? " off  huge " : _i == 2 ? " unsupported  huge " :
-	    " on  huge ");
+	snprintf(word, sizeof word, " %s  huge ", what);
+	text_has(word);
 	print(mx_stats_json);
-	text_has(_i < 2 ? ",\"huge\":\"off\"," : _i == 2 ?
-	    ",\"huge\":\"unsupported\"," : ",\"huge\":\"on\",");
+	snprintf(word, sizeof word, ",\"huge\":\"%s\",", what);
+	text_has(word);
 }
 END_TEST
 
@@ -412,7 +417,7 @@ main(void)
 
 	tcase_add_loop_test(tc, test_nothing, 0, N_KERNELS);
 	tcase_add_loop_test(tc, test_large, 0, N_KERNELS);
-	tcase_add_loop_test(tc, test_huge, 0, 4);
+	tcase_add_loop_test(tc, test_huge, 0, 6);
 	tc = tcase_create("numbers");
 	tcase_add_checked_fixture(tc, setup_stats, NULL);
 	tcase_set_timeout(tc, 120);

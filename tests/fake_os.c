@@ -397,6 +397,25 @@ sysClockOS(void)
 	return now;
 }
 
+static uint64_t nanos, nanos_step;
+
+void
+fake_os_step(uint64_t ns)
+{
+	nanos_step = ns;
+}
+
+uint64_t
+sysNanosOS(void)
+{
+	uint64_t now;
+
+	fake_enter();
+	now = nanos += nanos_step;
+	fake_leave();
+	return now;
+}
+
 void
 fake_os_thread_exit(void)
 {

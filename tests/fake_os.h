@@ -89,6 +89,9 @@ void fake_os_limit(size_t limit);
 /* Let MS milliseconds pass.  */
 void fake_os_advance(uint64_t ms);
 
+/* Each sysNanosOS is NS nanoseconds later than the one before.  */
+void fake_os_step(uint64_t ns);
+
 /* Run what the calling thread gave to sysThreadExitOS, as if it ended.  */
 void fake_os_thread_exit(void);
 

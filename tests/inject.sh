@@ -27,7 +27,7 @@ export PYTHONMALLOC PYTHONHASHSEED PYTHONDONTWRITEBYTECODE
 # Little at a time and nothing kept, so that there are many calls.
 often=arena:4M,dirty_min:0,dirty_percent:0,decay_ms:0
 # Every call there is: huge pages, statistics to a file.
-all=$often,huge:true,huge_min:0,mixed_min:0,mixed_percent:0,stats:true,stats_json:true
+all=$often,huge:auto,huge_min:0,mixed_min:0,mixed_percent:0,stats:true,stats_json:true
 all=$all,stats_file:$tmp/stats
 
 $cc -shared -fPIC -O1 -o "$tmp/refuse.so" "$here/inject/refuse.c" || exit 99

@@ -75,11 +75,11 @@ with "stats:true,stats_file:$tmp/at.%p" ls /
 set -- "$tmp"/at.[0-9]*
 [ -s "$1" ] || fail "stats_file: nothing in $1"
 
-with "stat:true,arena:7,huge:maybe" true
+with "stat:true,arena:7,move:maybe,huge:maybe" true
 grep -q 'no option named stat; did you mean stats?' "$tmp/err" ||
     fail "a wrong name"
 grep -q 'arena: 7 is not a number from' "$tmp/err" || fail "a wrong number"
-grep -q 'huge: maybe is neither true nor false' "$tmp/err" ||
+grep -q 'move: maybe is neither true nor false' "$tmp/err" ||
     fail "a wrong truth"
 with help:true true
 grep -q 'dirty_percent' "$tmp/err" || fail "help"

@@ -25,7 +25,7 @@ const struct shim shim_check[] = {
 	OURS(sysTraceStartOS), OURS(sysTraceOS), OURS(sysPlaceOS),
 	OURS(sysThreadOS), OURS(sysCatchFaultsOS), OURS(sysHasFaultStackOS),
 	OURS(sysSetFaultStackOS), OURS(sysDropFaultStackOS),
-	OURS(sysSecureOS), OURS(sysEnvironOS), OURS(sysResidentOS), OURS(sysClockOS),
+	OURS(sysSecureOS), OURS(sysEnvironOS), OURS(sysResidentOS), OURS(sysClockOS), OURS(sysNanosOS),
 	OURS(sysMoveOS), OURS(sysThreadExitOS), OURS(sysRandomOS),
 	OURS(sysWhereOS), OURS(fake_os_where), OURS(fake_os_reset),
 	OURS(fake_os_refuse), OURS(fake_os_refuse_nothing), OURS(fake_os_limit),
