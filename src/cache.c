@@ -241,6 +241,8 @@ mx_cache_lock_init(void)
 {
 	/* A child has none of the other threads.  */
 	mx_store(&live_caches, mx_cache_own != NULL, RELAXED);
+	mx_store(&room_bytes, ROOM_BYTES, RELAXED);
+	mx_store(&pending_most, PENDING_BYTES_ALL, RELAXED);
 	mx_lock_init(&pool_lock);
 }
 
@@ -985,7 +987,8 @@ adopt(struct mx_cache *cache, struct mx_span *s)
 {
 	uint32_t n = wake_count(s);
 
-	if (!mx_central_adopt(s, cache))
+	/* What waits in the shared one may wait for ever.  */
+	if (cache == &mx_cache_shared || !mx_central_adopt(s, cache))
 		return false;
 	if (n > 1 && s->local == MX_BLOCK_END && !is_crowded()) {
 		mx_span_set_out(s, mx_span_get_out(s), n);

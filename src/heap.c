@@ -374,24 +374,19 @@ is_turn(void)
 static size_t
 touch(char *v, size_t n, size_t touched, uint64_t *ns)
 {
-	uint64_t start = 0;
-	int e;
-
+	if (mx_sys_used(v, n) != 0)
+		return 0;
+	mx_pagemap_mark_ready(v, n >> MX_PAGE_SHIFT, true);
+	mx_heap_account.dirty += n >> MX_PAGE_SHIFT;
 	mx_lock_busy();
 	away = true;
 	mx_unlock(&lock);
-	e = mx_sys_used(v, n);
-	if (e == 0) {
-		start = sysNanosOS();
-		mx_sys_touch(v, touched);
-	}
-	*ns = sysNanosOS() - start;
+	*ns = sysNanosOS();
+	mx_sys_touch(v, touched);
+	*ns = sysNanosOS() - *ns;
 	mx_lock(&lock);
 	away = false;
 	mx_lock_idle();
-	if (e != 0)
-		return 0;
-	mx_pagemap_mark_ready(v, n >> MX_PAGE_SHIFT, true);
 	return n >> MX_PAGE_SHIFT;
 }
 
@@ -404,13 +399,12 @@ touch(char *v, size_t n, size_t touched, uint64_t *ns)
 static size_t
 try_huge(char *v, const char *end, size_t huge)
 {
-	uint64_t ns;
+	uint64_t ns = 0;
 	size_t ready;
 
 	if (ordinary == 0) {
 		ready = touch(v, SAMPLE, SAMPLE, &ns);
-		if (ready > 0)
-			ordinary = mx_max(ns, 1) * (huge / SAMPLE);
+		ordinary = mx_max(ns, 1) * (huge / SAMPLE);
 		return ready;
 	}
 	if (mx_sys_huge(v, huge) == MX_HUGE_UNSUPPORTED)
@@ -475,7 +469,6 @@ grow(size_t pages, size_t align)
 		v = mx_arena_grow(n + slack, &got);
 	if (v == NULL)
 		return false;
-	mx_heap_account.dirty += ready;
 	mx_runs_insert(v, got >> MX_PAGE_SHIFT, ready, now());
 	return true;
 }
@@ -566,7 +559,7 @@ take_between(size_t pages, size_t align, size_t lead, struct old *old)
 }
 
 static struct mx_span *
-take_guarded(size_t pages, size_t align, size_t lead, struct old *old)
+take_once(size_t pages, size_t align, size_t lead, struct old *old)
 {
 	struct mx_span *s;
 
@@ -576,6 +569,20 @@ take_guarded(size_t pages, size_t align, size_t lead, struct old *old)
 	if (s == NULL && grow(lead + pages + guard_pages(), align))
 		s = take_between(pages, align, lead, old);
 	return s;
+}
+
+/* As take_once.  Before the answer is no, a thread that is away comes back: it may have
+ * the only run that fits in hand.  */
+static struct mx_span *
+take_guarded(size_t pages, size_t align, size_t lead, struct old *old)
+{
+	struct mx_span *s = take_once(pages, align, lead, old);
+
+	if (s != NULL || !away)
+		return s;
+	mx_unlock(&lock);
+	mx_heap_lock_idle();
+	return take_once(pages, align, lead, old);
 }
 
 struct mx_span *
@@ -769,7 +776,7 @@ release_down_to(size_t keep)
 		mx_runs_insert(s->base, s->pages, s->dirty, stamp);
 	}
 	refused_at = refused ? mx_heap_account.dirty +
-	    mx_heap_account.dirty / 8 : 0;
+	    mx_heap_account.dirty / 8 + 1 : 0;
 	away = false;
 	mx_lock_idle();
 }
@@ -791,7 +798,10 @@ release_some(uint32_t t)
 		    RELEASE_AHEAD >> MX_PAGE_SHIFT));
 		return;
 	}
-	if (mx_runs_oldest(&stamp) && t - stamp > mx_conf.decay_ms)
+	/* T may be a little older than what another thread gave before the lock was
+	 * free.  */
+	if (mx_runs_oldest(&stamp) && (int32_t)(t - stamp) >
+	    (int32_t)mx_conf.decay_ms)
 		release_down_to(mx_heap_account.dirty -
 		    mx_min(mx_heap_account.dirty, mx_min(bound / 4 + 1,
 		    RELEASE_AHEAD >> MX_PAGE_SHIFT)));

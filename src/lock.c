@@ -19,8 +19,12 @@ static void
 nap(void)
 {
 	struct timespec t = { 0, 200000 };
+	int state;
 
+	/* A thread that is cancelled here would keep the locks that it has.  */
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	(void)nanosleep(&t, NULL);
+	(void)pthread_setcancelstate(state, &state);
 }
 
 MX_COLD void
@@ -53,6 +57,9 @@ bool mx_lock_all;
 bool
 mx_lock_is_passed(void)
 {
+	/* The word was read relaxed, and POWER may read the holder before it: then
+	 * this thread might find itself, from a fork before.  */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return pthread_equal(holder, pthread_self());
 }
 

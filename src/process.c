@@ -322,10 +322,12 @@ mx_process_start(void)
 
 	if (!configured)
 		configure_late();
-	(void)mx_guard_start(sysRandomOS());
 	mx_fault_start();
 	mx_fault_watch_thread(cache);
+	/* Behind this, what loads libraries: it calls malloc, and the cache may be the
+	 * shared one.  */
 	mx_process_done(cache);
+	(void)mx_guard_start(sysRandomOS());
 	mx_store(&started, true, RELEASE);
 	keep_stderr();
 	check_huge();

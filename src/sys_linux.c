@@ -299,13 +299,17 @@ sysWhereOS(const void *p)
 	return is ? MX_WHERE_UNMAPPED : MX_WHERE_UNKNOWN;
 }
 
+/* Asked by malloc and free, which a cancelled thread must not leave half way.  */
 void
 sysGrantOS(struct mx_grant *g)
 {
 	cpu_set_t set;
+	int state;
 
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	mx_usage_grant("/proc/self/cgroup", "/sys/fs/cgroup", &g->memory,
 	    &g->processors);
+	(void)pthread_setcancelstate(state, &state);
 	if (sched_getaffinity(0, sizeof set, &set) == 0) {
 		size_t n = (size_t)CPU_COUNT(&set);
 

@@ -912,6 +912,41 @@ START_TEST(test_nothing_from_empty)
 }
 END_TEST
 
+/* A fork's child has one thread, however many its parent has.  */
+START_TEST(test_crowd_forks)
+{
+	struct mx_cache *cache = new_cache();
+
+	mx_cache_init();
+	for (int i = 0; i < 256; i++)
+		expect(mx_cache_new() != NULL);
+	take_many(cache, 512 + 1);
+	ck_assert_ptr_null(cache->used_up[CLASS].first);
+	mx_cache_lock_init();
+	for (int i = 0; i < 512; i++)
+		(void)take(cache, CLASS);
+	ck_assert_ptr_nonnull(cache->used_up[CLASS].first);
+	expect_heap();
+}
+END_TEST
+
+/* Nothing sleeps in the shared cache, which may never be used again: what it used up
+ * stays with all.  */
+START_TEST(test_shared_adopts_none)
+{
+	struct mx_span *s;
+
+	mx_cache_init();
+	take_many(&mx_cache_shared, 512 + 1);
+	s = mx_pagemap_get(blocks[0]);
+	ck_assert_ptr_eq(s->home, &mx_cache_shared);
+	put(&mx_cache_shared, blocks[0]);
+	ck_assert_ptr_null(s->owner);
+	ck_assert_uint_eq(count_list(s->local), 1);
+	expect_heap();
+}
+END_TEST
+
 START_TEST(test_locks)
 {
 	mx_cache_lock();
@@ -966,6 +1001,8 @@ main(void)
 	tcase_add_test(tc, test_inherit);
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_nothing_from_empty);
+	tcase_add_test(tc, test_crowd_forks);
+	tcase_add_test(tc, test_shared_adopts_none);
 	tcase_add_test(tc, test_locks);
 	return run(s);
 }

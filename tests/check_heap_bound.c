@@ -358,6 +358,71 @@ START_TEST(test_kept_once)
 }
 END_TEST
 
+/* Nor over and over when old pages go, however few they are.  */
+START_TEST(test_kept_few)
+{
+	bool zero;
+
+	mx_heap_give(take(MX_PAGE, &zero));
+	ck_assert_uint_gt(mx_heap_account.dirty, 0);
+	fake_os_advance(2 * mx_conf.decay_ms + 10);
+	fake_os_refuse(FAKE_UNUSED, 1, true);
+	mx_heap_decay(mx_conf.decay_ms);
+	ck_assert_uint_eq(fake_os_refused(FAKE_UNUSED), 1);
+	fake_os_refuse_nothing();
+	expect_heap_is_empty();
+}
+END_TEST
+
+enum { SCARCE = 6 * MX_MIB };
+
+static void *
+take_scarce(void *arg)
+{
+	bool zero = false;
+
+	for (int i = 0; i < 3000; i++) {
+		struct mx_span *s = mx_heap_take_large(SCARCE, MX_PAGE, &zero);
+
+		if (s == NULL) {
+			mx_add((unsigned *)arg, 1, RELAXED);
+			continue;
+		}
+		mx_heap_give(s);
+	}
+	return NULL;
+}
+
+/* Where the system gives no more, a run that another thread is giving back counts
+ * as free.  */
+START_TEST(test_scarce)
+{
+	struct mx_span *all[64];
+	unsigned refused = 0;
+	pthread_t t;
+	bool zero = false;
+	int n = 0;
+
+	options.limit = 64 * MX_MIB;
+	start();
+	mx_conf.dirty_min = 0;
+	mx_conf.dirty_percent = 0;
+	while (n < 64 && (all[n] = mx_heap_take_large(SCARCE, MX_PAGE,
+	    &zero)) != NULL)
+		n++;
+	ck_assert_int_gt(n, 2);
+	mx_heap_give(all[--n]);
+	mx_heap_give(all[--n]);
+	ck_assert_int_eq(pthread_create(&t, NULL, take_scarce, &refused), 0);
+	(void)take_scarce(&refused);
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	ck_assert_uint_eq(refused, 0);
+	while (n > 0)
+		mx_heap_give(all[--n]);
+	expect_heap_is_empty();
+}
+END_TEST
+
 /* Large pages.  */
 
 START_TEST(test_huge)
@@ -441,9 +506,8 @@ grow_times(int n)
 			ck_assert_ptr_nonnull(mx_heap_take_small(0));
 }
 
-/* With huge:auto the first growth tells what ordinary pages cost; as long as huge ones
- * are cheaper each later one has some.  */
-START_TEST(test_huge_cheap)
+static void
+start_auto(void)
 {
 	options.huge = 2 * MX_MIB;
 	start();
@@ -451,6 +515,13 @@ START_TEST(test_huge_cheap)
 	mx_conf.huge_min = 0;
 	fake_os_step(1000);
 	grow_times(1);
+}
+
+/* With huge:auto the first growth tells what ordinary pages cost; as long as huge ones
+ * are cheaper each later one has some.  */
+START_TEST(test_huge_cheap)
+{
+	start_auto();
 	ck_assert_uint_eq(fake_os_calls(FAKE_HUGE), 0);
 	grow_times(20);
 	ck_assert_uint_ge(fake_os_huge_bytes(), 20 * 4 * MX_MIB - 2 * options.huge);
@@ -461,12 +532,7 @@ END_TEST
 /* As long as they are not, fewer and fewer are tried, and only one each time.  */
 START_TEST(test_huge_dear)
 {
-	options.huge = 2 * MX_MIB;
-	start();
-	mx_conf.huge = MX_CONF_AUTO;
-	mx_conf.huge_min = 0;
-	fake_os_step(1000);
-	grow_times(1);
+	start_auto();
 	/* 32 samples are as much as a huge page.  */
 	fake_os_step(32 * 1000 * 3 / 4 + 1);
 	grow_times(20);
@@ -551,6 +617,8 @@ main(void)
 	tcase_add_test(tc, test_decay_joined);
 	tcase_add_test(tc, test_kept);
 	tcase_add_test(tc, test_kept_once);
+	tcase_add_test(tc, test_kept_few);
+	tcase_add_test(tc, test_scarce);
 	tc = add_case(s, "huge");
 	tcase_add_test(tc, test_huge);
 	tcase_add_loop_test(tc, test_huge_large, 1, 7);

@@ -440,6 +440,48 @@ hand_over(void)
 		    plain_rss() / 1024);
 }
 
+/* Somebody cancelled a thread, which goes on to the next place where that counts:
+ * malloc and free are none.  What they do once for the process, when there is much
+ * memory, reads files.  */
+static int was_through;
+
+static void *
+use_cancelled(void *arg)
+{
+	static char *blocks[200];
+
+	(void)pthread_cancel(pthread_self());
+	for (int turn = 0; turn < 2; turn++) {
+		for (size_t i = 0; i < 200; i++) {
+			size_t n = (i & 1) != 0 ? 100 : PLAIN_MIB;
+
+			blocks[i] = malloc(n);
+			if (blocks[i] == NULL)
+				survive_fail("no memory");
+			plain_mark(blocks[i], n, i);
+		}
+		for (size_t i = 0; i < 200; i++)
+			free(blocks[i]);
+	}
+	was_through = 1;
+	pthread_testcancel();
+	return arg;
+}
+
+static void
+cancelled_thread(void)
+{
+	pthread_t t;
+	void *end;
+
+	if (pthread_create(&t, NULL, use_cancelled, NULL) != 0)
+		survive_end(99, "no thread");
+	pthread_join(t, &end);
+	if (!was_through || end != PTHREAD_CANCELED)
+		survive_fail("cancelled in malloc or free");
+	use_all();
+}
+
 static const struct survive_case cases[] = {
 	{ "key-destructors", key_destructors },
 	{ "tls-destructors", tls_destructors },
@@ -451,6 +493,7 @@ static const struct survive_case cases[] = {
 	{ "10000-threads", ten_thousand_threads },
 	{ "1000-threads-at-once", thousand_at_once },
 	{ "hand-over", hand_over },
+	{ "cancelled-thread", cancelled_thread },
 };
 
 SURVIVE_MAIN(cases)
