@@ -141,6 +141,27 @@ bench_rss_kib(void)
 	return resident * ((size_t)sysconf(_SC_PAGESIZE) / BENCH_KIB);
 }
 
+bool
+bench_rollup_kib(const char *field, size_t *kib)
+{
+	char text[4096];
+	size_t n = strlen(field);
+	ssize_t got;
+	int fd = open("/proc/self/smaps_rollup", O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	got = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	for (const char *line = text; (line = strchr(line, '\n')) != NULL;)
+		if (strncmp(++line, field, n) == 0 && line[n] == ':') {
+			*kib = strtoul(line + n + 1, NULL, 10);
+			return true;
+		}
+	return false;
+}
+
 static void *
 map(size_t n, int sharing)
 {

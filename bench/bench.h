@@ -63,6 +63,10 @@ uint64_t bench_cpu_ns(void);
  * Does not allocate.  */
 size_t bench_rss_kib(void);
 
+/* What /proc/self/smaps_rollup says of FIELD, in KiB; false where it does not.
+ * Counts page by page: 0.1 ms and more.  Does not allocate.  */
+bool bench_rollup_kib(const char *field, size_t *kib);
+
 /* N zero bytes that the allocator knows nothing of.  */
 void *bench_map(size_t n);
 void *bench_map_shared(size_t n);       /* children write to the same */

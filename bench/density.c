@@ -13,7 +13,6 @@
 
 #include "bench.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,18 +36,9 @@ static size_t bytes;
 static size_t
 anonymous_kib(void)
 {
-	static char text[4096];
-	int fd = open("/proc/self/smaps_rollup", O_RDONLY);
-	ssize_t got;
-	char *line;
+	size_t kib;
 
-	if (fd < 0)
-		return bench_rss_kib();
-	got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[got > 0 ? got : 0] = '\0';
-	line = strstr(text, "\nAnonymous:");
-	return line != NULL ? strtoul(line + 11, NULL, 10) : bench_rss_kib();
+	return bench_rollup_kib("Anonymous", &kib) ? kib : bench_rss_kib();
 }
 
 static void

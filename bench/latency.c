@@ -14,7 +14,9 @@
  * in ns, for malloc (m_) and free (f_): over the calls without a page fault
  * p50 p99 p999 p9999 max, over all calls all999 all9999 allmax.  own_max is
  * the longest call when each of its page faults is taken off at what a fault
- * on fresh memory costs here (fault_ns).
+ * on fresh memory costs here (fault_ns).  Calls with a fault that took HUGE_NS
+ * in a process that has huge pages are not among them (huge: how many): the
+ * kernel made one, and cleared all of it.
  *
  * A page fault or a switch can be seen only by asking the kernel, which takes
  * longer than malloc.  So it is asked after each call, and each first use of a
@@ -35,7 +37,8 @@ enum {
 	FAULT_PAGES = 2048,             /* touched to see what a fault costs */
 	CLOCK_TURNS = 10000,
 	SUSPECT_NS = 200,               /* no fault is shorter */
-	SWITCH_NS = 5000                /* no switch is shorter */
+	SWITCH_NS = 5000,               /* no switch is shorter */
+	HUGE_NS = 250000                /* no small page takes so long */
 };
 
 /* What the kernel counted for this thread.  */
@@ -50,14 +53,14 @@ struct meter {
 	struct ticks_tally plain[2];    /* malloc, free: without a fault */
 	struct ticks_tally all[2];
 	uint64_t own_max[2];
-	uint64_t faults[2], switches[2]; /* calls with any */
+	uint64_t faults[2], switches[2], huge[2]; /* calls with any */
 };
 
 enum { MALLOC, FREE };
 
 static struct meter *meters;            /* one per thread */
 static void *shared[SHARED];            /* any thread */
-static uint64_t suspect, switch_ticks, fault_ticks, clock_ticks;
+static uint64_t suspect, switch_ticks, fault_ticks, clock_ticks, huge_ticks;
 static size_t slots, turns;
 static bool mixed, cross;
 
@@ -75,12 +78,22 @@ ask(void)
 	return (struct seen){ use.ru_minflt + use.ru_majflt, use.ru_nivcsw };
 }
 
+static bool
+has_huge(void)
+{
+	size_t kib;
+
+	return bench_rollup_kib("AnonHugePages", &kib) && kib > 0;
+}
+
 static void
 note_slow(struct meter *m, int what, uint64_t t)
 {
 	struct seen now = ask();
 	uint64_t faults = (uint64_t)(now.faults - m->seen.faults), own = t;
 	bool lost = t >= switch_ticks && now.switches != m->seen.switches;
+
+	bool huge = faults > 0 && t >= huge_ticks && has_huge();
 
 	m->seen = now;
 	if (lost) {
@@ -94,7 +107,9 @@ note_slow(struct meter *m, int what, uint64_t t)
 		m->faults[what]++;
 		own = t > faults * fault_ticks ? t - faults * fault_ticks : 0;
 	}
-	if (own > m->own_max[what])
+	if (huge)
+		m->huge[what]++;
+	else if (own > m->own_max[what])
 		m->own_max[what] = own;
 }
 
@@ -242,7 +257,8 @@ print_counts(char *to, size_t room, int what, const struct meter *m, double ns)
 
 	return snprintf(to, room, " %s_p50=%.0f %s_p99=%.0f %s_p999=%.0f "
 	    "%s_p9999=%.0f %s_max=%.0f %s_all999=%.0f %s_all9999=%.0f "
-	    "%s_allmax=%.0f %s_own_max=%.0f %s_faults=%llu %s_lost=%llu",
+	    "%s_allmax=%.0f %s_own_max=%.0f %s_faults=%llu %s_lost=%llu "
+	    "%s_huge=%llu",
 	    x, ns * (double)ticks_tally_at(plain, 0.5),
 	    x, ns * (double)ticks_tally_at(plain, 0.99),
 	    x, ns * (double)ticks_tally_at(plain, 0.999),
@@ -252,7 +268,8 @@ print_counts(char *to, size_t room, int what, const struct meter *m, double ns)
 	    x, ns * (double)ticks_tally_at(all, 0.9999),
 	    x, ns * (double)all->max, x, ns * (double)m->own_max[what],
 	    x, (unsigned long long)m->faults[what],
-	    x, (unsigned long long)m->switches[what]);
+	    x, (unsigned long long)m->switches[what],
+	    x, (unsigned long long)m->huge[what]);
 }
 
 static void
@@ -266,6 +283,7 @@ add(struct meter *to, const struct meter *m)
 			to->own_max[k] = m->own_max[k];
 		to->faults[k] += m->faults[k];
 		to->switches[k] += m->switches[k];
+		to->huge[k] += m->huge[k];
 	}
 }
 
@@ -284,6 +302,7 @@ main(int argc, char **argv)
 	ns = ticks_ns();
 	suspect = (uint64_t)(SUSPECT_NS / ns);
 	switch_ticks = (uint64_t)(SWITCH_NS / ns);
+	huge_ticks = (uint64_t)(HUGE_NS / ns);
 	clock_ticks = cost_of_clock();
 	fault_ticks = cost_of_fault();
 	meters = bench_map(b.threads * sizeof(*meters));

@@ -14,17 +14,15 @@
 #define SPINS   100
 #define YIELDS  20
 
-/* A nap lets a holder of lower priority run, which yielding need not.  */
+/* A nap lets a holder of lower priority run, which yielding need not.  It is a place
+ * where a thread may be cancelled: one that is waited for so long would keep the locks
+ * that it has (doc/aix.md).  */
 static void
 nap(void)
 {
 	struct timespec t = { 0, 200000 };
-	int state;
 
-	/* A thread that is cancelled here would keep the locks that it has.  */
-	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	(void)nanosleep(&t, NULL);
-	(void)pthread_setcancelstate(state, &state);
 }
 
 MX_COLD void
