@@ -410,7 +410,7 @@ START_TEST(test_scarce)
 	while (n < 64 && (all[n] = mx_heap_take_large(SCARCE, MX_PAGE,
 	    &zero)) != NULL)
 		n++;
-	ck_assert_int_gt(n, 2);
+	ck_assert_uint_gt((size_t)n, 2);
 	mx_heap_give(all[--n]);
 	mx_heap_give(all[--n]);
 	ck_assert_int_eq(pthread_create(&t, NULL, take_scarce, &refused), 0);
