@@ -29,7 +29,7 @@ const struct shim shim_check[] = {
 	OURS(sysMoveOS), OURS(sysThreadExitOS), OURS(sysRandomOS),
 	OURS(sysWhereOS), OURS(fake_os_where), OURS(fake_os_reset),
 	OURS(fake_os_refuse), OURS(fake_os_refuse_nothing), OURS(fake_os_limit),
-	OURS(fake_os_advance), OURS(fake_os_calls), OURS(fake_os_refused),
+	OURS(fake_os_advance), OURS(fake_os_step), OURS(fake_os_calls), OURS(fake_os_refused),
 	OURS(fake_os_thread_exit), OURS(sysEveryOS), OURS(sysGrantOS), OURS(sysOriginOS), OURS(sysPeekOS),
 	OURS(fake_os_every), OURS(sysForkOS), OURS(fake_os_forks),
 	OURS(fake_os_on_grant),
